@@ -1,0 +1,18 @@
+"""Package list: the models and hwconfigs of the checkout travel inside the package's own namespace."""
+
+from setuptools import find_packages, setup
+
+setup(
+    packages=[
+        *find_packages(include=["accelsim", "accelsim.*"]),
+        "accelsim._shipped.models",
+        "accelsim._shipped.models.activity",
+        "accelsim._shipped.hwconfigs",
+        "accelsim._shipped.hwconfigs.ablations",
+    ],
+    package_dir={
+        "accelsim._shipped.models": "models",
+        "accelsim._shipped.hwconfigs": "hwconfigs",
+    },
+    package_data={"": ["*.yaml", "*.json", "*.safetensors"]},
+)
