@@ -1,0 +1,41 @@
+"""accelsim: one graph, timed on an accelerator and executed for its numbers.
+
+    import accelsim as ac
+    graph = ac.load_model("m3vit-tiny", task="semseg")
+    run = ac.compile(graph)(ac.example_inputs("m3vit-tiny", task="semseg"))
+    result = ac.simulate(graph, ac.load_hardware("edge-moe-zcu102"), activity=run.activity)
+
+Names load what they need when they are first used, so that `import accelsim` is quick and needs no extra.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from accelsim import version
+
+_PUBLIC = {
+    "compile": "accelsim.engine",
+    "example_inputs": "accelsim.evaluate.models",
+    "load_activity": "accelsim.evaluate.models",
+    "load_hardware": "accelsim.hw.load",
+    "load_model": "accelsim.evaluate.models",
+    "semantic": "accelsim.frontends.semantic",
+    "simulate": "accelsim.sim.simulate",
+    "validate": "accelsim.evaluate.validate",
+    "verify": "accelsim.evaluate.models",
+    "AccelsimError": "accelsim.errors",
+}
+
+__version__ = version.VERSION
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'accelsim' has no attribute '{name}'")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted((*_PUBLIC, "__version__"))

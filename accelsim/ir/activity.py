@@ -1,0 +1,139 @@
+"""Activity: the record of what an input really made the network do.
+
+The engine writes it, the simulator reads it. Ordered expert ids and not only counts, because a cache sees the order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from accelsim.errors import InputError
+from accelsim.ir.frozen import FrozenMap
+
+
+@dataclass(frozen=True)
+class Routing:
+    """Which experts the tokens of one node took.
+
+    `ids[t]` are the expert ids of token t, best first, `gates[t]` their weights. Where only the lengths of the
+    queues are known (as in a publication), `ids` and `gates` are None.
+    """
+
+    queues: tuple[int, ...]
+    tokens: int
+    top_k: int
+    ids: tuple[tuple[int, ...], ...] | None = None
+    gates: tuple[tuple[float, ...], ...] | None = None
+
+    @property
+    def experts(self) -> int:
+        return len(self.queues)
+
+    @property
+    def active(self) -> int:
+        """Experts that at least one token takes."""
+        return sum(1 for length in self.queues if length)
+
+    @classmethod
+    def from_ids(
+        cls, ids: Sequence[Sequence[int]], experts: int, gates: Sequence[Sequence[float]] | None = None
+    ) -> Routing:
+        queues = [0] * experts
+        for row in ids:
+            for expert in row:
+                queues[expert] += 1
+        frozen_gates = None if gates is None else tuple(tuple(float(g) for g in row) for row in gates)
+        frozen_ids = tuple(tuple(int(i) for i in row) for row in ids)
+        return cls(tuple(queues), len(frozen_ids), len(frozen_ids[0]) if frozen_ids else 0, frozen_ids, frozen_gates)
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Routings by node name. `source` says where they come from and is printed beside every number they lead to."""
+
+    source: str
+    routings: FrozenMap[str, Routing] = field(default_factory=FrozenMap)
+    graph_digest: str = ""
+    precision: str = "float32"
+
+    def save(self, path: Path) -> None:
+        """Write as JSON, under a temporary name first."""
+        record = {
+            "source": self.source,
+            "graph_digest": self.graph_digest,
+            "precision": self.precision,
+            "routings": {
+                name: {
+                    "queues": r.queues,
+                    "tokens": r.tokens,
+                    "top_k": r.top_k,
+                    **({} if r.ids is None else {"ids": r.ids}),
+                    **({} if r.gates is None else {"gates": r.gates}),
+                }
+                for name, r in self.routings.items()
+            },
+        }
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)
+
+
+def load_activity(path: Path, *, nodes: Mapping[str, tuple[int, int, int]]) -> Activity:
+    """Read an activity file for a graph whose routed nodes are `nodes`: name -> (tokens, top_k, experts).
+
+    A file that has one routing named `*` gives it to every node (the report says so). Raises InputError where the
+    file does not fit the nodes.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such activity file") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable activity file: {error}") from None
+    try:
+        found = {name: _routing(entry) for name, entry in record["routings"].items()}
+        source = str(record["source"])
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise InputError(f"{path}: not an activity file: {type(error).__name__}: {error}") from None
+    shared = found.get("*")
+    routings: dict[str, Routing] = {}
+    for name, (tokens, top_k, experts) in nodes.items():
+        routing = found.get(name, shared)
+        if routing is None:
+            raise InputError(f"{path}: no routing for node '{name}'; the file has {', '.join(sorted(found))}")
+        if (routing.tokens, routing.top_k, routing.experts) != (tokens, top_k, experts):
+            raise InputError(
+                f"{path}: routing of '{name}' is for {routing.tokens} tokens, top-{routing.top_k} of "
+                f"{routing.experts} experts; the model has {tokens} tokens, top-{top_k} of {experts}"
+            )
+        if sum(routing.queues) != tokens * top_k:
+            raise InputError(
+                f"{path}: queues of '{name}' sum to {sum(routing.queues)}, but {tokens} tokens x {top_k} = "
+                f"{tokens * top_k}"
+            )
+        routings[name] = routing
+    return Activity(
+        source=f"{source}{' (one layer reused for all)' if shared is not None and len(nodes) > 1 else ''}",
+        routings=FrozenMap(routings),
+        graph_digest=str(record.get("graph_digest", "")),
+        precision=str(record.get("precision", "float32")),
+    )
+
+
+def _routing(entry: Mapping[str, object]) -> Routing:
+    queues = entry["queues"]
+    tokens, top_k = entry["tokens"], entry["top_k"]
+    if not isinstance(queues, list) or not isinstance(tokens, int) or not isinstance(top_k, int):
+        raise TypeError("a routing needs 'queues' (a list), 'tokens' and 'top_k'")
+    if any(not isinstance(q, int) or q < 0 for q in queues):
+        raise ValueError("queue lengths are whole numbers >= 0")
+    ids, gates = entry.get("ids"), entry.get("gates")
+    if isinstance(ids, list):
+        routing = Routing.from_ids(ids, len(queues), gates if isinstance(gates, list) else None)
+        if routing.queues != tuple(queues):
+            raise ValueError("'queues' do not count what 'ids' list")
+        return routing
+    return Routing(tuple(queues), tokens, top_k)

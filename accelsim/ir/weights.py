@@ -1,0 +1,56 @@
+"""Constants of a graph, held once each under the digest of their content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.errors import InternalError
+
+Array = NDArray[np.generic]
+
+
+def content_digest(array: Array) -> str:
+    """SHA-256 over dtype, shape and bytes; equal content has an equal digest wherever it came from."""
+    contiguous = np.asarray(array, order="C")  # ascontiguousarray would give a scalar a dimension
+    digest = hashlib.sha256(f"{contiguous.dtype.str}{contiguous.shape}".encode())
+    digest.update(contiguous.data)
+    return digest.hexdigest()
+
+
+class Weights(Mapping[str, Array]):
+    """Arrays by content digest. Arrays are read-only; those from a file stay memory-mapped. Tied entries are one."""
+
+    def __init__(self, arrays: Mapping[str, Array] | None = None) -> None:
+        self._arrays: dict[str, Array] = dict(arrays or {})
+
+    def add(self, array: Array) -> str:
+        """Store `array` (if its content is new) and return its digest. The stored array becomes read-only."""
+        digest = content_digest(array)
+        if digest not in self._arrays:
+            stored = np.asarray(array, order="C")
+            stored.setflags(write=False)
+            self._arrays[digest] = stored
+        return digest
+
+    def update(self, arrays: Mapping[str, Array]) -> None:
+        """Take over arrays whose digests are already known to be right, as those of a checked file are."""
+        self._arrays.update(arrays)
+
+    def __getitem__(self, digest: str) -> Array:
+        try:
+            return self._arrays[digest]
+        except KeyError:
+            raise InternalError(f"no weights with digest {digest[:12]}") from None
+
+    def __contains__(self, digest: object) -> bool:
+        return digest in self._arrays
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
