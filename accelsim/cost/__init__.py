@@ -1,0 +1,1 @@
+"""What a design costs: FPGA resources against a board's budget, and energy by scope."""

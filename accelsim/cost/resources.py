@@ -1,0 +1,153 @@
+"""FPGA resources of a design against the board: formulas for multipliers and memories, else estimates.
+
+Not modelled: packing of several memories into one block, and timing closure at a high fill.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from accelsim.cost.blocks import buffer_blocks, dsp_per_product
+from accelsim.cost.interval import Interval, total
+from accelsim.hw.memory import Buffer
+from accelsim.hw.part import Resources
+from accelsim.hw.schema import Hardware
+from accelsim.hw.unit import DotUnit, RateUnit, Unit
+from accelsim.ir.frozen import FrozenMap
+
+KINDS = ("dsp", "bram36", "uram", "lut", "ff")
+
+Parts = Mapping[str, Mapping[str, Interval]]
+"""Resources of each part, named `units.linear`, `memories.weights` or `links.inout1`, by kind."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a design takes of one kind of resource, and what the board has of it.
+
+    `terms` add up to `amount`; `unknown` names parts that certainly take some but say nothing about it: the
+    amount is then a lower bound. `levers` are changes of the description that would make it smaller.
+    """
+
+    kind: str
+    interval: Interval
+    bound: float
+    terms: tuple[tuple[str, float], ...]
+    unknown: tuple[str, ...] = ()
+    levers: tuple[str, ...] = ()
+
+    @property
+    def amount(self) -> float:
+        return self.interval.value
+
+    @property
+    def fits(self) -> bool:
+        """Whether the amount, as far as it is known, is within the board's."""
+        return self.amount <= self.bound
+
+
+def resources(hardware: Hardware) -> FrozenMap[str, Demand]:
+    """Demand of each kind in KINDS."""
+    return demands_of(hardware, part_resources(hardware))
+
+
+def demands_of(hardware: Hardware, parts: Parts) -> FrozenMap[str, Demand]:
+    """Demand of each kind, from the resources of all parts."""
+    free = {
+        kind: _bound(hardware, kind) - total(takes[kind] for takes in parts.values() if kind in takes).value
+        for kind in KINDS
+    }
+    return FrozenMap({kind: _demand(hardware, kind, parts, free) for kind in KINDS})
+
+
+def _bound(hardware: Hardware, kind: str) -> float:
+    bound: float = getattr(hardware.board, kind).value
+    return bound
+
+
+def _demand(hardware: Hardware, kind: str, parts: Parts, free: Mapping[str, float]) -> Demand:
+    terms = [(name, takes[kind]) for name, takes in parts.items() if kind in takes]
+    shown = tuple((name, interval.value) for name, interval in terms if interval.value)
+    return Demand(
+        kind,
+        total(interval for _, interval in terms),
+        _bound(hardware, kind),
+        shown,
+        tuple(_unknown(hardware, kind, parts)),
+        _levers(hardware, kind, shown, free) if free[kind] < 0 else (),
+    )
+
+
+def part_resources(hardware: Hardware) -> Parts:
+    """What each part takes, by formula and by the estimates of the description."""
+    parts: dict[str, Mapping[str, Interval]] = {}
+    for name, unit in hardware.units.items():
+        takes = _declared(unit.resources)
+        slices = multiplier_slices(unit)
+        if slices:
+            takes["dsp"] = takes.get("dsp", Interval.exact(0.0)) + Interval.exact(slices)
+        parts[f"units.{name}"] = takes
+    for name, memory in hardware.memories.items():
+        if isinstance(memory, Buffer):
+            kind, amount = buffer_blocks(memory)
+            parts[f"memories.{name}"] = {kind: Interval.exact(amount)}
+    for name, link in hardware.links.items():
+        parts[f"links.{name}"] = _declared(link.resources)
+    return parts
+
+
+def multiplier_slices(unit: Unit) -> int:
+    """DSP slices of the multipliers of a dot array; none by formula for other units."""
+    if not isinstance(unit, DotUnit):
+        return 0
+    a, b = (bits.value for bits in unit.multiplier)
+    return math.ceil(unit.macs_per_step / unit.dsp_sharing.value) * dsp_per_product(a, b)
+
+
+def _declared(given: Resources | None) -> dict[str, Interval]:
+    if given is None:
+        return {}
+    values = ((kind, getattr(given, kind)) for kind in KINDS)
+    return {kind: Interval.of(quantity) for kind, quantity in values if quantity is not None}
+
+
+def _unknown(hardware: Hardware, kind: str, parts: Parts) -> Iterator[str]:
+    """Units and links take LUTs and registers, and a rate stands for multipliers, said or not."""
+    if kind in ("lut", "ff"):
+        computing = (name for name in parts if name.startswith(("units.", "links.")))
+        yield from (name for name in computing if kind not in parts[name])
+    elif kind == "dsp":
+        rates = (name for name, unit in hardware.units.items() if isinstance(unit, RateUnit))
+        yield from (f"units.{name}" for name in rates if kind not in parts[f"units.{name}"])
+
+
+def _levers(
+    hardware: Hardware, kind: str, terms: tuple[tuple[str, float], ...], free: Mapping[str, float]
+) -> tuple[str, ...]:
+    """Changes to the two largest parts that would help."""
+    largest = [name for name, _ in sorted(terms, key=lambda term: -term[1])[:2]]
+    return tuple(lever for name in largest for lever in _levers_of(hardware, kind, name, free))
+
+
+def _levers_of(hardware: Hardware, kind: str, part: str, free: Mapping[str, float]) -> Iterator[str]:
+    room, _, name = part.partition(".")
+    memory = hardware.memories.get(name)
+    if room == "memories" and isinstance(memory, Buffer):
+        yield f"lower {part}.words"
+        for technology in ("bram", "uram"):
+            other, amount = buffer_blocks(memory.model_copy(update={"technology": technology}))
+            if other != kind and amount <= free[other]:
+                yield f"{part}.technology={technology}"
+    elif room == "units" and isinstance(hardware.units[name], DotUnit):
+        yield f"lower {part}.outputs"
+        yield f"raise {part}.dsp_sharing"
+    else:
+        yield f"lower {part}.resources.{kind}"
+
+
+def on_chip_bytes(hardware: Hardware) -> FrozenMap[str, int]:
+    """Bytes of each buffer, all copies."""
+    buffers = ((name, memory) for name, memory in hardware.memories.items() if isinstance(memory, Buffer))
+    return FrozenMap({name: buffer.total_bytes for name, buffer in buffers})

@@ -1,0 +1,117 @@
+"""Cross references within one hardware description: every name used must be there, and be there once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from accelsim.errors import did_you_mean
+from accelsim.hw.document import TreePath
+from accelsim.hw.memory import Buffer, Dram
+from accelsim.hw.schema import Hardware
+from accelsim.hw.unit import VectorUnit
+
+Broken = tuple[TreePath, str]
+
+
+def broken_references(hardware: Hardware) -> list[Broken]:
+    """What does not hold together, as (path, message)."""
+    return [
+        *_clocks(hardware),
+        *_links(hardware),
+        *_homes(hardware),
+        *_units(hardware),
+        *_placement(hardware),
+        *_precision(hardware),
+        *_softmax(hardware),
+        *_cache(hardware),
+    ]
+
+
+def _unknown(what: str, name: str, known: Collection[str]) -> str:
+    return f"'{name}' is not a {what} of this file{did_you_mean(name, known)}"
+
+
+def _clocks(hardware: Hardware) -> Iterator[Broken]:
+    if not hardware.clocks:
+        yield ("clocks",), "at least one clock is needed; cycles are counted in the first"
+    for room, parts in (("units", hardware.units), ("links", hardware.links)):
+        for name, part in parts.items():
+            if part.clock is not None and part.clock not in hardware.clocks:
+                yield (room, name, "clock"), _unknown("clock", part.clock, hardware.clocks)
+
+
+def _links(hardware: Hardware) -> Iterator[Broken]:
+    drams = [name for name, memory in hardware.memories.items() if isinstance(memory, Dram)]
+    for name, link in hardware.links.items():
+        if link.memory not in hardware.memories:
+            yield ("links", name, "memory"), _unknown("memory", link.memory, hardware.memories)
+        elif link.memory not in drams:
+            yield (
+                ("links", name, "memory"),
+                f"'{link.memory}' is a buffer; a link leads to a dram",
+            )
+        if link.width.value % 8:
+            yield ("links", name, "width"), "must be a whole number of bytes"
+        burst = (link.burst, link.outstanding, link.round_trip)
+        if any(part is None for part in burst) and any(part is not None for part in burst):
+            yield ("links", name), "give 'burst', 'outstanding' and 'round_trip' together, or none of them"
+
+
+def _homes(hardware: Hardware) -> Iterator[Broken]:
+    home: dict[str, str] = {}
+    places: list[tuple[TreePath, str, str]] = [
+        (("links", name, "carries", index), entry, f"links.{name}")
+        for name, link in hardware.links.items()
+        for index, entry in enumerate(link.carries)
+    ]
+    places += [(("on_chip", index), entry, "on_chip") for index, entry in enumerate(hardware.on_chip)]
+    for path, entry, owner in places:
+        if entry in home:
+            yield path, f"'{entry}' is already carried by {home[entry]}; name each class once"
+        home.setdefault(entry, owner)
+
+
+def _units(hardware: Hardware) -> Iterator[Broken]:
+    buffers = [name for name, memory in hardware.memories.items() if isinstance(memory, Buffer)]
+    for name, unit in hardware.units.items():
+        for role, memory in getattr(unit, "holds", {}).items():
+            if memory not in hardware.memories:
+                yield ("units", name, "holds", role), _unknown("memory", memory, buffers)
+            elif memory not in buffers:
+                yield ("units", name, "holds", role), f"'{memory}' is no buffer; operands are held in buffers"
+
+
+def _placement(hardware: Hardware) -> Iterator[Broken]:
+    for selector, unit in hardware.placement.items():
+        if unit not in hardware.units:
+            yield ("placement", selector), _unknown("unit", unit, hardware.units)
+
+
+def _precision(hardware: Hardware) -> Iterator[Broken]:
+    for needed in ("activation", "weight"):
+        if needed not in hardware.precision:
+            yield ("precision",), f"needs the format of '{needed}', the class all others fall back to"
+
+
+def _softmax(hardware: Hardware) -> Iterator[Broken]:
+    """A softmax of several passes is work of its own vector unit; a single pass runs along the scores."""
+    unit = hardware.units.get(hardware.placement.get("attention.softmax", ""))
+    passes = unit.passes.value if isinstance(unit, VectorUnit) else 1
+    if (hardware.schedule.softmax == "multi-pass") != (passes > 1):
+        yield (
+            ("schedule", "softmax"),
+            f"'{hardware.schedule.softmax}', but the softmax of the file takes {passes} pass(es); multi-pass "
+            "needs placement.attention.softmax on a vector unit with 'passes' above 1, single-pass needs it "
+            "absorbed (the files in hwconfigs/ablations show both)",
+        )
+
+
+def _cache(hardware: Hardware) -> Iterator[Broken]:
+    experts = hardware.schedule.experts
+    if experts.cache.policy != "none" and experts.cache.experts.value == 0:
+        yield (
+            ("schedule", "experts", "cache"),
+            f"policy '{experts.cache.policy}' needs 'experts', how many are kept",
+        )
+    if experts.cache.policy == "none" and experts.cache.experts.value:
+        yield ("schedule", "experts", "cache", "experts"), "has no effect while the policy is 'none'"

@@ -1,0 +1,36 @@
+"""What may overlap with what, and in which order experts run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from accelsim.hw.part import Part
+from accelsim.hw.quantity import CountFromZero, default
+
+
+class Cache(Part):
+    """Experts kept on chip under a token-major order. `expected-hit` assumes hits with chance kept / all."""
+
+    sourced: str | None = None
+    policy: Literal["none", "lru", "expected-hit"]
+    experts: CountFromZero = default(0, "count")
+
+
+class Experts(Part):
+    """In which order experts run: each with its whole queue, token after token, or all kept on chip."""
+
+    order: Literal["expert-major", "token-major", "resident"]
+    cache: Cache = Cache(policy="none")
+
+
+class Schedule(Part):
+    """What may overlap. `prefetch` says whose held loads run ahead: none, those of experts, or all.
+
+    `layout` says whether ops that only rename or move elements are folded into addresses or cost a copy.
+    """
+
+    prefetch: Literal["none", "experts", "all"]
+    experts: Experts
+    softmax: Literal["single-pass", "multi-pass"]
+    layout: Literal["folded", "copied"] = "folded"
+    split_projections: bool = False
