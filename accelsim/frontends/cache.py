@@ -1,0 +1,101 @@
+"""Traced graphs on disk, so that a model that has not changed needs no torch to load."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from accelsim.errors import AccelsimError, InputError
+from accelsim.frontends.modelspec import ModelSpec
+from accelsim.ir.graph import Graph
+from accelsim.ir.store import load_graph, save_graph
+from accelsim.ir.tensorfile import read_tensors, write_tensors
+from accelsim.ir.weights import Array
+from accelsim.kernel_cache import cache_dir
+from accelsim.ops.verified import verified
+
+Inputs = Mapping[str, Array]
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_ROOMS = ("frontends", "ops", "ir")
+_INPUTS_FILE = "inputs.safetensors"
+_KEPT_ENTRIES = 16  # every change of a source makes a new entry of the size of the model
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A traced model: its graph and two sets of example inputs. `folder` is where the graph is saved."""
+
+    graph: Graph
+    inputs: tuple[Inputs, Inputs]
+    folder: Path
+
+
+def entry_folder(spec: ModelSpec, task: str) -> Path:
+    """The folder of a model's entry, named after everything that the graph depends on."""
+    return cache_dir() / "graphs" / _key(spec, task)
+
+
+def read_entry(folder: Path) -> Entry | None:
+    """The entry in `folder`; None where there is none or it is damaged."""
+    if not (folder / "graph.json").is_file():
+        return None
+    try:
+        graph = verified(load_graph(folder), after="reading the cache")
+        arrays = read_tensors(folder / _INPUTS_FILE)
+        first, second = (
+            {name: arrays[f"{seed}.{name}"] for name in graph.inputs if f"{seed}.{name}" in arrays} for seed in range(2)
+        )
+    except AccelsimError:
+        return None
+    os.utime(folder)  # entries that are used are the last to be dropped
+    complete = len(first) == len(second) == len(graph.inputs)
+    return Entry(graph, (first, second), folder) if complete else None
+
+
+def write_entry(folder: Path, graph: Graph, inputs: tuple[Inputs, Inputs], save_more: Callable[[Path], None]) -> None:
+    """Write an entry; the graph's structure comes last and makes it valid. Raises InputError if it cannot.
+
+    `save_more` adds files of the front end to the folder.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "graph.json").unlink(missing_ok=True)
+        save_more(folder)
+        named = {f"{seed}.{name}": array for seed, given in enumerate(inputs) for name, array in given.items()}
+        write_tensors(folder / _INPUTS_FILE, named)
+        save_graph(graph, folder)
+        _drop_oldest(folder.parent)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot write the cache: {error}; set ACCELSIM_CACHE_DIR") from None
+
+
+def _drop_oldest(entries: Path) -> None:
+    """Leave the entries that were used last."""
+    by_use = sorted((path for path in entries.iterdir() if path.is_dir()), key=lambda path: -path.stat().st_mtime)
+    for old in by_use[_KEPT_ENTRIES:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _key(spec: ModelSpec, task: str) -> str:
+    settings = [spec.name, spec.file.name, spec.builder, task, spec.scope, sorted(spec.arguments.items())]
+    digest = hashlib.sha256(json.dumps([settings, _torch_version()], default=str).encode())
+    sources = sorted(spec.file.parent.glob("*.py"))
+    sources += [path for room in _ROOMS for path in sorted((_PACKAGE / room).glob("*.py"))]
+    for path in sources:
+        digest.update(f"\n{path.parent.name}/{path.name}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _torch_version() -> str:
+    try:
+        return version("torch")
+    except PackageNotFoundError:
+        return "absent"

@@ -1,0 +1,48 @@
+"""Number formats and types, between torch and the graph."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from accelsim.errors import UnsupportedError
+from accelsim.ir import dtype as formats
+from accelsim.ir.dtype import DType
+from accelsim.ir.graph import Tensor
+from accelsim.ir.weights import Array
+
+_TORCH: dict[DType, torch.dtype] = {
+    formats.FLOAT64: torch.float64,
+    formats.FLOAT32: torch.float32,
+    formats.FLOAT16: torch.float16,
+    formats.INT64: torch.int64,
+    formats.INT32: torch.int32,
+    formats.INT8: torch.int8,
+    formats.UINT8: torch.uint8,
+    formats.BOOL: torch.bool,
+}
+_OURS = {theirs: ours for ours, theirs in _TORCH.items()}
+
+
+def torch_dtype(dtype: DType) -> torch.dtype:
+    """Raises UnsupportedError for a format that torch does not have."""
+    try:
+        return _TORCH[dtype]
+    except KeyError:
+        raise UnsupportedError(f"torch has no number format for {dtype}") from None
+
+
+def tensor_type(tensor: torch.Tensor) -> Tensor:
+    """Shape and format of a real or fake tensor. Raises UnsupportedError for a format or an open size."""
+    if tensor.dtype not in _OURS:
+        known = ", ".join(str(dtype) for dtype in _TORCH)
+        raise UnsupportedError(f"number format {tensor.dtype} is not supported; supported: {known}")
+    if not all(isinstance(size, int) for size in tensor.shape):
+        raise UnsupportedError(f"shape {tuple(tensor.shape)} is not fixed")
+    return Tensor(tuple(tensor.shape), _OURS[tensor.dtype])
+
+
+def to_array(tensor: torch.Tensor) -> Array:
+    """A copy that later changes of the tensor do not reach."""
+    array: Array = np.array(tensor.detach().cpu().numpy(), order="C")
+    return array
