@@ -1,0 +1,135 @@
+"""Kernels that treat elements, rows or planes by themselves: arithmetic, activations, norms, resizing."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from accelsim.engine.kernel import Call, Kernel, Layout, Operands, Prepare, rows_of
+from accelsim.engine.kernels.pointwise import gelu, scale_planes
+from accelsim.engine.kernels.resize import bilinear
+from accelsim.engine.kernels.rows import layer_norm_rows, softmax_rows
+from accelsim.ir import Tensor
+from accelsim.ops.attributes import integer, real
+from accelsim.ops.resize import linear_indices
+
+
+def prepare_ufunc(function: np.ufunc) -> Prepare:
+    """A NumPy function of one or two float32 arrays."""
+
+    def run(call: Call) -> None:
+        function(*(array for array in call.inputs if array is not None), out=call.outputs[0])
+
+    return lambda operands: Kernel(run, layout=Layout.ANY) if operands.all_float32 else None
+
+
+def prepare_relu(operands: Operands) -> Kernel | None:
+    return Kernel(_run_relu, layout=Layout.ANY) if operands.all_float32 else None
+
+
+def _run_relu(call: Call) -> None:
+    np.maximum(call.input(0), np.float32(0), out=call.outputs[0])
+
+
+def prepare_expand(operands: Operands) -> Kernel | None:
+    return Kernel(_run_expand, layout=Layout.ANY)
+
+
+def _run_expand(call: Call) -> None:
+    np.copyto(call.outputs[0], call.input(0))
+
+
+def prepare_reshape(operands: Operands) -> Kernel | None:
+    """For inputs that do not lie in order; where they do, the plan makes the output a view."""
+    return Kernel(_run_reshape, layout=Layout.ANY)
+
+
+def _run_reshape(call: Call) -> None:
+    x = call.input(0)
+    np.copyto(call.outputs[0].reshape(x.shape), x)
+
+
+def prepare_concat(operands: Operands) -> Kernel | None:
+    axis = integer("concat", operands.node.attrs, "axis")
+
+    def run(call: Call) -> None:
+        np.concatenate([call.input(i) for i in range(len(call.inputs))], axis=axis, out=call.outputs[0])
+
+    return Kernel(run, layout=Layout.ANY)
+
+
+def prepare_gelu(operands: Operands) -> Kernel | None:
+    """The exact form; the tanh form keeps its reference."""
+    if not operands.all_float32 or operands.node.attrs["approximate"] != "none":
+        return None
+    return Kernel(_run_gelu)
+
+
+def _run_gelu(call: Call) -> None:
+    gelu(call.input(0).reshape(-1), call.outputs[0].reshape(-1))
+
+
+def prepare_softmax(operands: Operands) -> Kernel | None:
+    """Along the last axis; others keep their reference."""
+    if not operands.all_float32 or operands.node.attrs["axis"] not in (-1, len(operands.shape(0)) - 1):
+        return None
+    return Kernel(_run_softmax)
+
+
+def _run_softmax(call: Call) -> None:
+    softmax_rows(rows_of(call.input(0)), np.float32(1), rows_of(call.outputs[0]))
+
+
+def prepare_layer_norm(operands: Operands) -> Kernel | None:
+    axes = integer("layer_norm", operands.node.attrs, "axes")
+    shape = operands.shape(0)
+    features = math.prod(shape[len(shape) - axes :])
+    weight = operands.vector(1, features, 1.0)
+    bias = operands.vector(2, features, 0.0)
+    epsilon = real("layer_norm", operands.node.attrs, "epsilon")
+    if not operands.all_float32 or weight is None or bias is None:
+        return None
+
+    def run(call: Call) -> None:
+        x, y = call.input(0).reshape(-1, features), call.outputs[0].reshape(-1, features)
+        layer_norm_rows(x, weight, bias, epsilon, y)
+
+    return Kernel(run)
+
+
+def prepare_batch_norm(operands: Operands) -> Kernel | None:
+    """Folded into one scale and one shift per channel while preparing, in float64."""
+    weight, bias, mean, variance = operands.constants[1:5]
+    if not operands.all_float32 or weight is None or bias is None or mean is None or variance is None:
+        return None
+    epsilon = real("batch_norm", operands.node.attrs, "epsilon")
+    factor = weight.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
+    scale = factor.astype(np.float32)
+    shift = (bias - mean * factor).astype(np.float32)
+    batch, channels = operands.shape(0)[:2]
+
+    def run(call: Call) -> None:
+        x, y = call.input(0), call.outputs[0]
+        scale_planes(x.reshape(batch * channels, -1), scale, shift, y.reshape(batch * channels, -1))
+
+    return Kernel(run, packed=(scale, shift))
+
+
+def prepare_resize(operands: Operands) -> Kernel | None:
+    """Bilinear; the nearest neighbour keeps its reference."""
+    attrs = operands.node.attrs
+    if not operands.all_float32 or attrs["mode"] != "bilinear":
+        return None
+    _, _, in_h, in_w = operands.shape(0)
+    _, _, out_h, out_w = operands.outputs[0].shape
+    coordinates = str(attrs["coordinates"])
+    top, bottom, down = linear_indices(coordinates, in_h, out_h)
+    left, right, across = linear_indices(coordinates, in_w, out_w)
+    tables = (top, bottom, down.astype(np.float32), left, right, across.astype(np.float32))
+
+    def run(call: Call) -> None:
+        x, y = call.input(0).reshape(-1, in_h, in_w), call.outputs[0].reshape(-1, out_h, out_w)
+        bilinear(x, *tables, call.scratch[0], y)
+
+    return Kernel(run, scratch=(Tensor((in_w,)),), packed=tables)
