@@ -1,0 +1,85 @@
+"""Vector units: `lanes` elements a step, row by row; several passes or functions over a row follow each other.
+
+A unit with `row_latency` does not overlap rows: each takes at least that long, whatever its throughput.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from accelsim.errors import UnsupportedError
+from accelsim.hw.schema import VectorUnit
+from accelsim.ir import Access, Axis, LoopNest, Node, Operand
+from accelsim.mapping.context import Context, latency_of
+from accelsim.mapping.stage import Stage, Transfer
+from accelsim.mapping.view import nest_key
+
+
+def vector_stages(
+    context: Context, name: str, unit: VectorUnit, node: Node, nests: Sequence[LoopNest]
+) -> tuple[Stage, ...]:
+    """One stage for all nests of the node that run on this unit: a row is loaded once and stored once."""
+    for nest in nests:
+        if nest.function == "mac":
+            raise UnsupportedError(
+                f"{context.hardware.name}: unit '{name}' is a vector unit, it cannot run the products of "
+                f"'{nest_key(node, nest)}' (node '{node.name}'); place them on a dot unit"
+            )
+    rows = max(nest.size(Axis.BATCH) * nest.size(Axis.ROW) for nest in nests)
+    lanes = unit.lanes.value
+    work = steps = latency = 0
+    for nest in nests:
+        function = unit.functions.get(nest.function)
+        interval = function.ii.value if function is not None else unit.ii.value
+        latency += function.latency.value if function is not None else 0
+        per_row = math.ceil(nest.points / rows)
+        work += nest.points
+        steps += math.ceil(per_row / lanes) * interval * unit.passes.value
+    if unit.row_latency is not None:
+        steps = max(steps, unit.row_latency.value)
+    streams: list[Transfer] = []
+    held: list[Transfer] = []
+    for operand in _distinct(nests):
+        if operand.constant and operand.elements < rows * lanes and Axis.ROW not in _axes(nests, operand):
+            held.extend(context.transfer(node.op, operand, operand.elements, write=False))
+        else:
+            again = unit.passes.value if operand.access is Access.READ else 1
+            streams.extend(context.both_ways(node.op, operand, again * operand.elements / rows))
+    return (
+        Stage(
+            node=node.name,
+            part=nests[0].name if len(nests) == 1 else "main",
+            unit=name,
+            cause="vector",
+            inner=rows,
+            tile_cycles=steps,
+            fill_cycles=unit.fill.value + latency,
+            depth=unit.stream_depth.value,
+            streams=tuple(streams),
+            held=tuple(held),
+            held_latency_cycles=latency_of(context, held),
+            ideal_cycles=math.ceil(work / lanes),
+            functions=tuple((nest.function, nest.points) for nest in nests),
+        ),
+    )
+
+
+def _axes(nests: Sequence[LoopNest], operand: Operand) -> frozenset[Axis]:
+    return frozenset(dim.axis for nest in nests for dim in nest.dims if dim.name in operand.dims)
+
+
+def _distinct(nests: Sequence[LoopNest]) -> tuple[Operand, ...]:
+    """Operands that enter or leave the unit, each once; what one nest makes for a later one stays inside."""
+    found: dict[tuple[str, str, bool], Operand] = {}
+    written = [{o.role for o in nest.operands if o.access is not Access.READ} for nest in nests]
+    wanted = [{o.role for o in nest.operands if o.access is not Access.WRITE} for nest in nests]
+    for index, nest in enumerate(nests):
+        made = set().union(*written[:index])
+        needed = set().union(*wanted[index + 1 :])
+        for operand in nest.operands:
+            reads = operand.access is Access.READ
+            if not operand.tensor and operand.role in (made if reads else needed):
+                continue
+            found.setdefault((operand.role, operand.tensor, reads), operand)
+    return tuple(found.values())

@@ -1,0 +1,157 @@
+"""Lowering: a graph on a hardware becomes stages in order of execution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from accelsim.hw.schema import Hardware
+from accelsim.ir import Axis, LoopNest, Node
+from accelsim.mapping.context import Context
+from accelsim.mapping.dataflows import DATAFLOWS
+from accelsim.mapping.experts import POLICIES, ExpertWork, kept_bytes
+from accelsim.mapping.placement import Placed, absorbed_nodes, place
+from accelsim.mapping.stage import Stage
+from accelsim.mapping.view import Workload
+from accelsim.ops.registry import op_spec
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """Stages in order of execution.
+
+    `folded` are layout nodes that only change addresses; `fused` tells for each host node the later nodes it
+    computes on its way out; `included` are nodes whose time a unit's rate contains. `kept_bytes` says how much of
+    each buffer the expert policy keeps filled.
+    """
+
+    stages: tuple[Stage, ...]
+    folded: tuple[str, ...]
+    fused: dict[str, tuple[str, ...]]
+    included: tuple[str, ...]
+    kept_bytes: dict[str, int]
+
+
+def lower(workload: Workload, hardware: Hardware) -> Lowered:
+    """Stages of the nodes in the graph's scope. Raises UnsupportedError for a node that no unit runs,
+    InputError where a routed node has no routing, DoesNotFitError where a buffer is too small at any tile size."""
+    context = Context(workload, hardware)
+    graph = workload.graph
+    stages: list[Stage] = []
+    folded: list[str] = []
+    included: list[str] = []
+    fused: dict[str, tuple[str, ...]] = {}
+    swallowed: set[str] = set()
+    kept: dict[str, int] = {}
+    for node in graph.nodes:
+        if not graph.in_scope(node) or node.name in swallowed:
+            continue
+        if op_spec(node.op).layout and hardware.schedule.layout == "folded":
+            folded.append(node.name)
+            continue
+        placed = place(context, node, workload.nests(node))
+        tail = absorbed_nodes(context, node, placed[-1].unit)
+        if tail:
+            fused[node.name] = tuple(member.name for member in tail)
+            swallowed.update(fused[node.name])
+            context.renamed[node.outputs[0]] = tail[-1].outputs[0]
+            extra = tuple(nest for member in tail for nest in workload.nests(member))
+            placed = (*placed[:-1], replace(placed[-1], nests=(*placed[-1].nests, *extra)))
+        made = _node_stages(context, node, placed, kept)
+        if made:
+            stages.extend(made)
+        else:
+            included.append(node.name)
+    return Lowered(tuple(stages), tuple(folded), fused, tuple(included), kept)
+
+
+def _node_stages(context: Context, node: Node, placed: tuple[Placed, ...], kept: dict[str, int]) -> tuple[Stage, ...]:
+    common = [stage for p in placed if p.expert is None for stage in _layout(context, node, p, scope="all")]
+    routing = context.workload.routing(node)
+    if routing is None:
+        return tuple(common)
+
+    whole: dict[int, list[Stage]] = {}
+    for group in placed:
+        if group.expert is not None:
+            whole.setdefault(group.expert, []).extend(_layout(context, node, group, scope="experts"))
+
+    def visit() -> dict[int, list[Stage]]:
+        single: dict[int, list[Stage]] = {}
+        for group in _single_visits(placed):
+            for stage in _lay_out(context, node, group):
+                scoped = replace(stage, group=_group(context, stage, node, "experts"))
+                single.setdefault(group.expert or 0, []).append(scoped)
+        return single
+
+    schedule = context.hardware.schedule
+    work = ExpertWork(node.name, routing, whole, visit)
+    for memory, size in kept_bytes(work, schedule).items():
+        kept[memory] = max(kept.get(memory, 0), size)
+    return (*common, *POLICIES[schedule.experts.order](work, schedule))
+
+
+def _single_visits(placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
+    """The experts' nests with a queue of one token."""
+    return tuple(
+        replace(group, nests=tuple(_one_row(nest) for nest in group.nests))
+        for group in placed
+        if group.expert is not None
+    )
+
+
+def _one_row(nest: LoopNest) -> LoopNest:
+    rows = nest.size(Axis.ROW)
+    by_row = {dim.name for dim in nest.dims if dim.axis is Axis.ROW}
+    return replace(
+        nest,
+        dims=tuple(replace(dim, size=1) if dim.axis is Axis.ROW else dim for dim in nest.dims),
+        operands=tuple(
+            replace(o, elements=max(1, o.elements // rows)) if by_row & set(o.dims) else o for o in nest.operands
+        ),
+    )
+
+
+def _layout(context: Context, node: Node, placed: Placed, *, scope: str) -> tuple[Stage, ...]:
+    """Stages of one group of nests. Equal groups of other nodes (the same layer of another block) are laid out once."""
+    tensors = tuple(operand.tensor for nest in placed.nests for operand in nest.operands)
+    stored = context.renamed.get(node.outputs[0])
+    key = (
+        placed.unit,
+        node.op,
+        tuple(context.workload.shape(nest) for nest in placed.nests),
+        context.workload.classes(stored) if stored else None,
+    )
+    if key not in context.layouts:
+        context.layouts[key] = (tensors, _lay_out(context, node, placed))
+    known, stages = context.layouts[key]
+    rename = dict(zip(known, tensors, strict=True))
+    return tuple(
+        replace(
+            stage,
+            node=node.name,
+            part=_part(stage.part, placed),
+            constants=tuple(rename[name] for name in stage.constants),
+            group=_group(context, stage, node, scope),
+        )
+        for stage in stages
+    )
+
+
+def _part(part: str, placed: Placed) -> str:
+    """The part under the name it has in this group: only the number of an expert differs."""
+    return next(
+        (nest.name for nest in placed.nests if nest.name.split(".")[-1] == part.rsplit(".", maxsplit=1)[-1]), part
+    )
+
+
+def _lay_out(context: Context, node: Node, placed: Placed) -> tuple[Stage, ...]:
+    unit = context.hardware.units[placed.unit]
+    return DATAFLOWS[unit.kind](context, placed.unit, unit, node, placed.nests)
+
+
+def _group(context: Context, stage: Stage, node: Node, scope: str) -> str:
+    """The prefetch group: loads overlap earlier work only in the hardware's prefetch scope."""
+    prefetch = context.hardware.schedule.prefetch
+    if not stage.memory or stage.slots < 2 or prefetch == "none" or (prefetch == "experts" and scope != "experts"):
+        return ""
+    return stage.memory if prefetch == "all" else f"{stage.memory}:{node.name}"

@@ -1,0 +1,88 @@
+"""A stage: one nest (or a few that share a unit) laid out on a unit as tiles, loads and stores, in bytes and cycles.
+
+Stages are what mapping hands to the simulator: they name units and links, but hold no time of day and no state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SWITCH_NODE = "(task switch)"
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """`size_bytes` over the read or write channel of `link`: for each tile, each held load or each outer end.
+
+    `beats` is how many words of the link's master width that takes, counted per tensor, because rows of two
+    tensors never share a word.
+    """
+
+    link: str
+    write: bool
+    size_bytes: int
+    beats: int
+    tensor_class: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Work of one unit between two synchronisations.
+
+    `outer` iterations (and, where `tail` > 0, one partial one) each load `held` operands and then run `inner`
+    tiles; a tile streams `streams` in and out and computes `tile_cycles`; `stores` leave after each outer
+    iteration. Times are in cycles of the unit's clock.
+    `memory` is the buffer of the held operand, which takes `memory_bytes` of it, and `constants` are the parameters
+    among what is held; `resident` is what would be loaded if the buffer did not keep it between frames.
+    `group` names the prefetch scope ('' = loads wait for all earlier work).
+    """
+
+    node: str
+    part: str
+    unit: str
+    cause: str
+    outer: int = 1
+    inner: int = 1
+    tail: int = 0
+    tile_cycles: int = 0
+    flush_cycles: int = 0
+    fill_cycles: int = 0
+    depth: int = 2
+    streams: tuple[Transfer, ...] = ()
+    held: tuple[Transfer, ...] = ()
+    resident: tuple[Transfer, ...] = ()
+    constants: tuple[str, ...] = ()
+    memory: str = ""
+    memory_bytes: int = 0
+    stores: tuple[Transfer, ...] = ()
+    held_latency_cycles: int = 0
+    group: str = ""
+    slots: int = 1
+    macs: int = 0
+    ideal_cycles: int = 0
+    functions: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def is_reload(self) -> bool:
+        """Whether this is the reload of a resident buffer at a task switch."""
+        return self.node == SWITCH_NODE
+
+    @property
+    def tiles(self) -> int:
+        return self.outer * self.inner + self.tail
+
+    @property
+    def rounds(self) -> int:
+        """Outer iterations, the partial one included."""
+        return self.outer + (1 if self.tail else 0)
+
+    @property
+    def compute_cycles(self) -> int:
+        """Cycles in which the unit itself is busy, without any wait."""
+        return self.tiles * self.tile_cycles + self.rounds * self.flush_cycles
+
+    def moved_bytes(self, *, write: bool) -> int:
+        """Bytes over all links in one direction."""
+        per_tile = sum(t.size_bytes for t in self.streams if t.write is write)
+        per_round = sum(t.size_bytes for t in (*self.held, *self.stores) if t.write is write)
+        return per_tile * self.tiles + per_round * self.rounds

@@ -1,0 +1,118 @@
+"""The workload as an accelerator sees it: layout ops folded into addresses, each tensor with the classes that can name
+it, each node with its loop nests. Nothing here depends on a hardware, so it is worked out once for many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from functools import cached_property
+
+from accelsim.errors import InputError
+from accelsim.ir import Activity, Graph, LoopNest, Node, Routing
+from accelsim.ops.registry import op_spec
+from accelsim.ops.spec import work_of
+
+MODEL_INPUT = "model.input"
+PARAMETER = "parameter"
+ANY = "*"
+
+
+def nest_key(node: Node, nest: LoopNest) -> str:
+    """`op.nest`, the same for every expert: `moe.fc1`."""
+    local = nest.name.split(".", 1)[1] if nest.expert is not None else nest.name
+    return f"{node.op}.{local}"
+
+
+class Workload:
+    """A graph and an activity. Answers who really made a tensor and who really reads it, with layout ops looked
+    through, and what work a node is."""
+
+    def __init__(self, graph: Graph, activity: Activity | None = None) -> None:
+        self.graph = graph
+        self.activity = activity
+        self._classes: dict[str, tuple[tuple[str, ...], ...]] = {}
+        self._nests: dict[str, tuple[LoopNest, ...]] = {}
+        self._shapes: dict[int, int] = {}
+        self._numbers: dict[Hashable, int] = {}
+
+    def routing(self, node: Node) -> Routing | None:
+        """The node's routing, None for a node that does not route. Raises InputError where it is missing."""
+        if not op_spec(node.op).routed:
+            return None
+        routing = self.activity.routings.get(node.name) if self.activity is not None else None
+        if routing is None:
+            raise InputError(
+                f"node '{node.name}' ({node.op}) does different work for each input: give an activity "
+                "(recorded by a run, a file, uniform or skewed)"
+            )
+        return routing
+
+    def nests(self, node: Node) -> tuple[LoopNest, ...]:
+        """The node's loop nests. Raises InputError for a routed node without a routing."""
+        if node.name not in self._nests:
+            self._nests[node.name] = work_of(op_spec(node.op), self.graph, node, self.routing(node))
+        return self._nests[node.name]
+
+    @cached_property
+    def layout_nodes(self) -> frozenset[str]:
+        return frozenset(node.name for node in self.graph.nodes if op_spec(node.op).layout)
+
+    def shape(self, nest: LoopNest) -> int:
+        """Equal for nests of this workload that differ only in the names of their tensors. Valid for nests that
+        `nests` returned."""
+        key = id(nest)
+        if key not in self._shapes:
+            operands = tuple(
+                (o.role, o.dims, o.elements, o.access.value, o.constant, self.classes(o.tensor) if o.tensor else ())
+                for o in nest.operands
+            )
+            dims = tuple((dim.name, dim.size, dim.axis.value) for dim in nest.dims)
+            shape = (nest.name.split(".")[-1], nest.function, dims, operands)
+            self._shapes[key] = self._numbers.setdefault(shape, len(self._numbers))
+        return self._shapes[key]
+
+    def uses(self, tensor: str) -> tuple[tuple[Node, int], ...]:
+        """Nodes that compute on `tensor`, directly or through layout ops, with the index of the input."""
+        found: list[tuple[Node, int]] = []
+        for node, index in self.graph.consumers.get(tensor, ()):
+            if node.name in self.layout_nodes:
+                found.extend(use for output in node.outputs for use in self.uses(output))
+            else:
+                found.append((node, index))
+        return tuple(found)
+
+    def origin(self, tensor: str) -> str:
+        """The tensor that layout ops made `tensor` from: the output of a computing node, an input or a parameter.
+
+        Of several operands (concat) the first that is no parameter counts.
+        """
+        producer = self.graph.producers.get(tensor)
+        if producer is None or producer.name not in self.layout_nodes:
+            return tensor
+        origins = [self.origin(name) for name in producer.inputs]
+        return next((name for name in origins if name not in self.graph.parameters), origins[0])
+
+    def classes(self, tensor: str) -> tuple[tuple[str, ...], ...]:
+        """Names by which a hardware description can speak of a tensor, the most specific group first.
+
+        First what reads it (`attention.q`), then what made it (`layer_norm.y`, `model.input`, `parameter`),
+        then `*`.
+        """
+        if tensor not in self._classes:
+            self._classes[tensor] = self._find_classes(tensor)
+        return self._classes[tensor]
+
+    def _find_classes(self, tensor: str) -> tuple[tuple[str, ...], ...]:
+        if tensor in self.graph.parameters:
+            return ((PARAMETER,), (ANY,))
+        readers = tuple(
+            dict.fromkeys(f"{node.op}.{op_spec(node.op).input_name(index)}" for node, index in self.uses(tensor))
+        )
+        origin = self.origin(tensor)
+        if origin in self.graph.parameters:
+            return ((PARAMETER,), (ANY,))
+        producer = self.graph.producers.get(origin)
+        if producer is None:
+            return (readers, (MODEL_INPUT,), (ANY,))
+        spec = op_spec(producer.op)
+        made = f"{producer.op}.{spec.outputs[producer.outputs.index(origin)]}"
+        return (readers, (made,), (ANY,))

@@ -1,0 +1,35 @@
+"""Does not fit, as an answer: what was needed, what is there, and what would help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accelsim.units import format_value
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A demand that exceeds a bound.
+
+    `unit` is a dimension of `accelsim.units` such as 'bytes' (values in SI), or a plain word such as
+    'blocks'. `terms` add up to `demand`; `levers` would make it fit, the strongest first.
+    """
+
+    what: str
+    demand: float
+    bound: float
+    unit: str
+    terms: tuple[tuple[str, float], ...] = ()
+    levers: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """One line: what, how much of how much, made of what, what would help."""
+        demand, bound = (format_value(value, self.unit) for value in (self.demand, self.bound))
+        line = f"{self.what}: needs {demand}, has {bound}"
+        if self.terms:
+            ordered = sorted(self.terms, key=lambda term: -term[1])
+            texts = [f"{name} {format_value(value, self.unit)}" for name, value in ordered]
+            line += f" ({' + '.join(texts)})"
+        if self.levers:
+            line += f" -- would help: {'; '.join(self.levers)}"
+        return line

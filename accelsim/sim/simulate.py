@@ -1,0 +1,238 @@
+"""A result from a timing: totals, costs, what limits it, and what was assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from accelsim.cost.energy import EnergyReport, Usage, energy
+from accelsim.cost.resources import Demand, on_chip_bytes, resources
+from accelsim.hw.schema import Hardware
+from accelsim.ir import Activity, FrozenMap, Graph
+from accelsim.results import Failure, FrameResult, Provenance, Range, ResourceUse, Result, Scenario
+from accelsim.results.causes import CAUSES
+from accelsim.sim.nodes import events, node_results, time_by_bound
+from accelsim.sim.timing import Frame, Timing, time_frames
+from accelsim.units import format_bytes
+from accelsim.version import VERSION
+
+_BLOCKS = {"dsp": "DSP slices", "bram36": "BRAM36 blocks", "uram": "URAM blocks", "lut": "LUTs", "ff": "flip-flops"}
+
+
+def simulate(graph: Graph, hardware: Hardware, *, activity: Activity | None = None, task: str = "") -> Result:
+    """Time one frame of `graph` on `hardware`. Raises what lowering raises (see `mapping.lower.lower`)."""
+    return simulate_frames([Frame(task or graph.meta.get("task", ""), graph, activity)], hardware)
+
+
+def simulate_frames(frames: Sequence[Frame], hardware: Hardware, *, trace: bool = False) -> Result:
+    """Time frames one after the other. With `trace` the result has events for a trace file."""
+    timing = time_frames(frames, hardware)
+    seconds = timing.cycles / hardware.clock_hz
+    usage = _usage(timing, seconds)
+    spent = energy(hardware, usage)
+    nodes = node_results(timing, _energy_of_rows(timing, spent, usage))
+    demands = resources(hardware)
+    kept = _kept_bytes(timing)
+    chip = {name: max(size, kept.get(name, 0)) for name, size in on_chip_bytes(hardware).items()}
+    interval = _last_frame_cycles(timing) / hardware.clock_hz
+    first = frames[0]
+    return Result(
+        model=first.graph.name,
+        hardware=hardware.name,
+        hardware_title=hardware.title,
+        scenario=_scenario(frames),
+        clock_hz=hardware.clock_hz,
+        cycles=timing.cycles,
+        latency_s=seconds,
+        initiation_interval_s=interval,
+        throughput_per_s=len(frames) / seconds if seconds else 0.0,
+        energy=FrozenMap({scope: joules.value for scope, joules in spent.scopes.items()}),
+        macs=sum(node.macs for node in nodes),
+        utilisation=sum(node.ideal_cycles for node in nodes if node.macs) / timing.cycles if timing.cycles else 0.0,
+        on_chip_bytes=sum(chip.values()),
+        dram_read_bytes=sum(node.dram_read_bytes for node in nodes),
+        dram_write_bytes=sum(node.dram_write_bytes for node in nodes),
+        resources=FrozenMap({kind: _resource_use(demand) for kind, demand in demands.items()}),
+        stalls=FrozenMap(dict(zip(CAUSES, (int(c) for c in timing.row_causes.sum(axis=0)), strict=True))),
+        limited_by=_limited_by(timing),
+        nodes=nodes,
+        misfits=(*_over_budget(hardware, demands), *_over_capacity(hardware, kept)),
+        board=hardware.board.name,
+        power_w=spent.scopes["board"].value / seconds if seconds else None,
+        energy_components=FrozenMap({f"{c.scope}.{name}": c.joules.value for name, c in spent.components.items()}),
+        frames=_frame_results(timing) if len(frames) > 1 else (),
+        events=events(timing) if trace else (),
+        ranges=FrozenMap({f"energy_{scope}_j": Range(j.low, j.high) for scope, j in spent.scopes.items()}),
+        assumptions=tuple(_assumptions(timing, spent)),
+        not_modelled=hardware.not_modelled,
+        provenance=Provenance(
+            counts=FrozenMap(hardware.provenance_counts()),
+            calibrated=tuple(f"{q.path}: {q.text} (rows {', '.join(q.rows)})" for q in hardware.calibrated()),
+        ),
+        graph_digest=first.graph.digest,
+        hardware_digest=hardware.digest,
+        accelsim_version=VERSION,
+        folded_nodes=len(timing.lowered[0].folded),
+    )
+
+
+def _scenario(frames: Sequence[Frame]) -> Scenario:
+    activities = [frame.activity for frame in frames if frame.activity is not None]
+    sources = dict.fromkeys(activity.source for activity in activities)
+    active = {
+        name: (routing.active, routing.experts)
+        for activity in activities[:1]
+        for name, routing in activity.routings.items()
+    }
+    first = frames[0].graph
+    batch = first.tensors[first.inputs[0]].shape[0] if first.inputs and first.tensors[first.inputs[0]].shape else 1
+    return Scenario(tuple(f.task for f in frames), batch, "; ".join(sources), FrozenMap(active))
+
+
+def _usage(timing: Timing, seconds: float) -> Usage:
+    active: dict[str, float] = {}
+    for stage in timing.stages:
+        active[stage.unit] = active.get(stage.unit, 0.0) + stage.compute_cycles
+    return Usage(
+        seconds=seconds,
+        unit_active_cycles=active,
+        dram_read_bytes=int(timing.row_bytes[:, 0].sum()),
+        dram_write_bytes=int(timing.row_bytes[:, 1].sum()),
+    )
+
+
+def _energy_of_rows(timing: Timing, spent: EnergyReport, usage: Usage) -> list[float]:
+    """Joules of accelerator, DRAM and device static by row: a unit's by its active cycles, transfers by their bytes,
+    all that is always on by time. Rows sum to the three scopes."""
+    units = {
+        name: joules.value / usage.unit_active_cycles[name]
+        for name, joules in spent.units.items()
+        if usage.unit_active_cycles.get(name)
+    }
+    moved = usage.dram_read_bytes + usage.dram_write_bytes
+    transfers = spent.components["DRAM transfers"].joules.value if "DRAM transfers" in spent.components else 0.0
+    booked = transfers + sum(joule * usage.unit_active_cycles[name] for name, joule in units.items())
+    rest = sum(spent.scopes[scope].value for scope in ("accelerator_dynamic", "dram", "device_static")) - booked
+    cycles = timing.row_causes.sum(axis=1)
+    total = max(int(cycles.sum()), 1)
+    return [
+        units.get(stage.unit, 0.0) * stage.compute_cycles
+        + (transfers * size / moved if moved else 0.0)
+        + rest * own / total
+        for stage, size, own in zip(timing.stages, timing.row_bytes.sum(axis=1).tolist(), cycles.tolist(), strict=True)
+    ]
+
+
+def _frame_cycles(timing: Timing) -> list[int]:
+    cycles = [0] * len(timing.frames)
+    for frame, own in zip(timing.frame_of, timing.row_causes.sum(axis=1), strict=True):
+        cycles[frame] += int(own)
+    return cycles
+
+
+def _last_frame_cycles(timing: Timing) -> int:
+    """Between two frames in steady state: stages run one after the other, so a frame's own time."""
+    return _frame_cycles(timing)[-1]
+
+
+def _frame_results(timing: Timing) -> tuple[FrameResult, ...]:
+    clock = timing.hardware.clock_hz
+    reloads = [0] * len(timing.frames)
+    for frame, stage, own in zip(timing.frame_of, timing.stages, timing.row_causes.sum(axis=1), strict=True):
+        if stage.is_reload:
+            reloads[frame] += int(own)
+    return tuple(
+        FrameResult(frame.task, cycles, cycles / clock, reload_bytes, reload)
+        for frame, cycles, reload_bytes, reload in zip(
+            timing.frames, _frame_cycles(timing), timing.new_bytes, reloads, strict=True
+        )
+    )
+
+
+def _resource_use(demand: Demand) -> ResourceUse:
+    return ResourceUse(demand.interval.value, demand.bound, demand.interval.low, demand.interval.high)
+
+
+def _over_budget(hardware: Hardware, demands: FrozenMap[str, Demand]) -> tuple[Failure, ...]:
+    return tuple(
+        Failure(
+            f"{_BLOCKS[kind]} of {hardware.board.name}",
+            demand.amount,
+            demand.bound,
+            _BLOCKS[kind],
+            demand.terms,
+            demand.levers,
+        )
+        for kind, demand in demands.items()
+        if not demand.fits
+    )
+
+
+def _kept_bytes(timing: Timing) -> dict[str, int]:
+    """What each buffer must hold at once: experts that the policy keeps, parameters that stay between frames."""
+    kept: dict[str, int] = {}
+    for lowered in timing.lowered:
+        resident: dict[str, int] = {}
+        for stage in lowered.stages:
+            if stage.resident:
+                resident[stage.memory] = resident.get(stage.memory, 0) + stage.memory_bytes * stage.rounds
+        for memory, size in (*lowered.kept_bytes.items(), *resident.items()):
+            kept[memory] = max(kept.get(memory, 0), size)
+    return kept
+
+
+def _over_capacity(hardware: Hardware, kept: dict[str, int]) -> tuple[Failure, ...]:
+    """Buffers that would have to keep more than they hold."""
+    sizes = on_chip_bytes(hardware)
+    return tuple(
+        Failure(
+            f"parameters kept in memory '{memory}'",
+            size,
+            sizes[memory],
+            "bytes",
+            levers=(f"raise memories.{memory}.words", "schedule.experts.order=expert-major"),
+        )
+        for memory, size in kept.items()
+        if size > sizes[memory]
+    )
+
+
+def _limited_by(timing: Timing) -> str:
+    """The resources that bound most of the time, with their shares."""
+    shares = time_by_bound(timing)
+    total = max(timing.cycles, 1)
+    largest = [(name, round(100 * cycles / total)) for name, cycles in list(shares.items())[:3]]
+    return ", ".join(f"{name} {percent} %" for name, percent in largest if percent) or "nothing"
+
+
+def _assumptions(timing: Timing, spent: EnergyReport) -> list[str]:
+    hardware = timing.hardware
+    lines = []
+    scope = timing.frames[0].graph.scope
+    if scope:
+        lines.append(f"the accelerator runs '{scope}'; the rest of the model runs elsewhere and is not timed")
+    if any(frame.activity is not None for frame in timing.frames):
+        lines.append(f"routing: {'; '.join(dict.fromkeys(f.activity.source for f in timing.frames if f.activity))}")
+    folded = len(timing.lowered[0].folded)
+    if folded:
+        lines.append(
+            f"{folded} layout nodes (reshape, transpose, concat, ...) are folded into addresses and cost no time"
+        )
+    included = sorted(
+        {
+            node.op
+            for low, graph in zip(timing.lowered, timing.prepared, strict=True)
+            for node in graph.nodes
+            if node.name in set(low.included)
+        }
+    )
+    if included:
+        lines.append(f"{', '.join(included)}: their time is part of the unit's rate")
+    if timing.setup:
+        size = sum(transfer.size_bytes for transfer in timing.setup)
+        lines.append(f"{format_bytes(size)} of resident parameters are loaded once before the first frame, not counted")
+    if hardware.schedule.prefetch != "all":
+        what = "weights of experts" if hardware.schedule.prefetch == "experts" else "no weights"
+        lines.append(f"stages run one after the other; {what} are prefetched")
+    if spent.unknown:
+        lines.append(f"no resources are known of {', '.join(spent.unknown)}: their energy and area are left out")
+    return lines
