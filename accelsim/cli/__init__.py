@@ -1,0 +1,1 @@
+"""The command line. Data on stdout, all else on stderr; one file a command, loaded when it is called."""

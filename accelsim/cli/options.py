@@ -1,0 +1,92 @@
+"""Options that several commands share, and how their text becomes values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+ASSUMPTIONS = ("uniform", "skewed", "worst-case")
+"""Activities that need no execution; a file gives one that was recorded or published."""
+
+
+def scenario_options(default_activity: str) -> Callable[[Command], Command]:
+    """MODEL HARDWARE and the options that say what is run on it."""
+    decorators = (
+        click.argument("model"),
+        click.argument("hardware"),
+        click.option("--task", metavar="T", help="The task to run; by default the model's first."),
+        click.option("--tasks", metavar="T,U,...", help="A sequence of frames, each of one task."),
+        click.option(
+            *("-s", "--set", "settings"),
+            metavar="PATH=VALUE",
+            multiple=True,
+            help="Replace a value of the hardware file, such as units.linear.rows=2; repeatable.",
+        ),
+        click.option(
+            "--activity",
+            metavar="FILE|" + "|".join(dict.fromkeys((default_activity, *ASSUMPTIONS))),
+            default=default_activity,
+            show_default=True,
+            help="Where the routing of tokens to experts comes from.",
+        ),
+    )
+    return _stacked(decorators)
+
+
+quiet_option = click.option("--quiet", is_flag=True, help="No progress on stderr.")
+
+
+def format_option(*names: str) -> Callable[[Command], Command]:
+    """--format with the given names, the first being the default."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(names),
+        default=names[0],
+        show_default=True,
+        help="Form of the output.",
+    )
+
+
+def chosen_tasks(task: str | None, tasks: str | None) -> tuple[str, ...]:
+    """The sequence of --tasks, or nothing. Raises click.UsageError when both options are given."""
+    if tasks is None:
+        return ()
+    if task is not None:
+        raise click.UsageError("--task and --tasks exclude each other")
+    names = tuple(name.strip() for name in tasks.split(","))
+    if not all(names):
+        raise click.UsageError(f"--tasks {tasks!r} has an empty name; write it as semseg,depth,semseg")
+    return names
+
+
+def parsed_settings(settings: Sequence[str]) -> dict[str, object]:
+    """'-s a.b=c' words as a dict, values read as in a hardware file.
+
+    Raises click.UsageError for a word without '=' and for a path given twice.
+    """
+    from accelsim.hw.document import parse_scalar
+
+    values: dict[str, object] = {}
+    for setting in settings:
+        path, equals, value = setting.partition("=")
+        if not equals or not path.strip():
+            raise click.UsageError(f"-s {setting!r} is not PATH=VALUE, such as -s links.weights.port_width='256 bit'")
+        if path.strip() in values:
+            raise click.UsageError(f"-s {path.strip()} is given twice")
+        values[path.strip()] = parse_scalar(value.strip())
+    return values
+
+
+def _stacked(decorators: Sequence[Callable[[Any], Any]]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate

@@ -1,0 +1,51 @@
+"""`accelsim simulate`: timing only."""
+
+from __future__ import annotations
+
+import click
+
+from accelsim.cli.options import chosen_tasks, format_option, parsed_settings, quiet_option, scenario_options
+from accelsim.cli.output import print_report, print_text
+from accelsim.cli.progress import progress
+
+
+@click.command("simulate")
+@scenario_options("uniform")
+@format_option("table", "json", "csv")
+@quiet_option
+def simulate(
+    *,
+    model: str,
+    hardware: str,
+    task: str | None,
+    tasks: str | None,
+    settings: tuple[str, ...],
+    activity: str,
+    form: str,
+    quiet: bool,
+) -> None:
+    """Time MODEL on HARDWARE without computing its numbers. A design that does not fit is timed all the same.
+
+    --format csv prints the nodes, one a row.
+    """
+    sequence, overrides = chosen_tasks(task, tasks), parsed_settings(settings)
+    from accelsim.evaluate import api
+    from accelsim.report.nodes import nodes_csv
+    from accelsim.report.text import report_sections
+    from accelsim.report.verdict import verdict
+
+    with progress(quiet=quiet) as step:
+        result = api.simulate_spec(
+            model,
+            hardware,
+            task=task,
+            tasks=sequence,
+            overrides=overrides,
+            activity=activity,
+            allow_unfit=True,
+            progress=step,
+        )
+    if form == "table":
+        print_report(verdict(result), report_sections(result))
+    else:
+        print_text(result.dumps() if form == "json" else nodes_csv(result))

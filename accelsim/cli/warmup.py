@@ -1,0 +1,32 @@
+"""`accelsim warmup`: compile the kernels before they are needed."""
+
+from __future__ import annotations
+
+import time
+from importlib import import_module
+
+import click
+
+from accelsim.cli.options import quiet_option
+from accelsim.cli.progress import progress
+
+KERNELS = {
+    "accelsim.sim.timeline": "the simulator's timeline",
+    "accelsim.engine.table": "the engine's kernels",
+}
+"""Modules that compile their kernels when they are imported."""
+
+
+@click.command("warmup")
+@quiet_option
+def warmup(quiet: bool) -> None:
+    """Compile all kernels into the cache, so that the first run does not wait for it."""
+    from accelsim.kernel_cache import use_kernel_cache
+
+    started = time.perf_counter()
+    folder = use_kernel_cache()
+    with progress(quiet=quiet) as step:
+        for module, title in KERNELS.items():
+            step(f"compiling {title}")
+            import_module(module)
+    click.echo(f"kernels compiled in {time.perf_counter() - started:.1f} s, kept in {folder}")

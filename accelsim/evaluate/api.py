@@ -1,0 +1,72 @@
+"""What the command line and `import accelsim` call: one function a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from accelsim.engine import compile
+from accelsim.evaluate.simulate import Progress, activity_of, frame_of, silent, simulate_spec, timed
+from accelsim.evaluate.validate import suites, validate_suites
+from accelsim.evaluate.verify import verify_model
+from accelsim.frontends.catalogue import LoadedModel, load_model
+from accelsim.hw.load import load_hardware
+from accelsim.ir import Activity
+from accelsim.results import Equivalence, Executor, Result
+
+__all__ = ["run_main_job", "simulate_spec", "suites", "validate_suites"]
+
+THREADS = 2
+
+
+def run_main_job(
+    model: str,
+    hardware: str,
+    *,
+    task: str | None = None,
+    tasks: Sequence[str] = (),
+    overrides: Mapping[str, object] | None = None,
+    activity: str = "recorded",
+    verify: bool = True,
+    allow_unfit: bool = False,
+    progress: Progress = silent,
+) -> Result:
+    """Trace, execute, verify, and time with the activity that the execution recorded.
+
+    Over a sequence of tasks each distinct task is executed and verified once; the record of the first is kept.
+    A design that does not fit comes back with `fits` false, and without `allow_unfit` nothing is executed for it.
+    Raises what the steps raise (see `load_model`, `verify_model`, `simulate_frames`).
+    """
+    described = load_hardware(hardware, dict(overrides or {}))
+    names = tuple(tasks) or (task,)
+    loaded: dict[str | None, LoadedModel] = {}
+    for name in names:
+        if name not in loaded:
+            progress(f"tracing {model}{f' for {name}' if name else ''}")
+            loaded[name] = load_model(model, task=name)
+    activities: dict[str | None, Activity | None] = {}
+    executors: list[Executor] = []
+    equivalences = []
+    for name, one in loaded.items():
+        progress(f"executing {one.task}")
+        executable = compile(one.graph, threads=THREADS)
+        executable(dict(one.inputs))  # the first call pays for cold caches
+        run = executable(dict(one.inputs))
+        executors.append(Executor(run.latency_s, run.peak_bytes, THREADS, tuple(executable.plan.fallbacks)))
+        recorded = replace(run.activity, source=f"recorded by the engine on the example input of {one.model}")
+        activities[name] = recorded if activity == "recorded" else activity_of(one.graph, activity)
+        if verify:
+            equivalences.append(verify_model(one, executable=executable, progress=progress))
+    progress(f"timing on {described.name}")
+    frames = {name: frame_of(one, activities[name]) for name, one in loaded.items()}
+    result = timed([frames[name] for name in names], described, trace=True)
+    return replace(result, executor=executors[0], equivalence=_worst(equivalences))
+
+
+def _worst(found: Sequence[Equivalence]) -> Equivalence | None:
+    """One record for several tasks: of each engine the entry that is furthest from ours."""
+    if not found:
+        return None
+    by_engine = zip(*(equivalence.entries for equivalence in found), strict=True)
+    entries = tuple(max(entries, key=lambda entry: (not entry.ok, entry.max_rel_err)) for entries in by_engine)
+    return replace(found[0], entries=entries, inputs_differ=all(one.inputs_differ for one in found))

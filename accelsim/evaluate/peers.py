@@ -1,0 +1,141 @@
+"""Other engines in processes of their own: started together, read when they are done."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from accelsim.errors import (
+    AccelsimError,
+    InputError,
+    InternalError,
+    MissingExtraError,
+    UnsupportedError,
+    did_you_mean,
+)
+from accelsim.frontends.catalogue import LoadedModel
+from accelsim.frontends.job import Job, read_result
+from accelsim.ir.store import save_graph
+from accelsim.ir.tensorfile import write_tensors
+from accelsim.ir.weights import Array
+
+_TAIL_LINES = 12
+_ERRORS: Mapping[int, type[AccelsimError]] = {2: InputError, 3: UnsupportedError}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """An engine to compare with: the program that runs it, the packages it needs, the extra that has them."""
+
+    name: str
+    program: str
+    packages: tuple[str, ...]
+    extra: str
+
+    @property
+    def version(self) -> str:
+        return version(self.packages[-1])
+
+
+PEERS: Mapping[str, Peer] = {
+    peer.name: peer
+    for peer in (
+        Peer("torch", "accelsim.frontends.torch_run", ("torch",), "torch"),
+        Peer("onnxruntime", "accelsim.frontends.onnx_run", ("onnx", "onnxruntime"), "onnx"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class PeerResult:
+    """What a peer computed for one input: the model's outputs, and tensors of the graph by name."""
+
+    outputs: Mapping[str, Array]
+    tensors: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class RunningPeer:
+    """A process that was started and will leave one result file for each input."""
+
+    peer: Peer
+    process: subprocess.Popen[bytes]
+    results: tuple[Path, ...]
+    log: Path
+
+    def wait(self) -> tuple[PeerResult, ...]:
+        """Raises the error that the process ended with, with the end of what it wrote."""
+        code = self.process.wait()
+        if code:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            tail = "\n".join(lines[-_TAIL_LINES:]) or "it wrote nothing"
+            kind = _ERRORS.get(code, InternalError)
+            raise kind(f"running the model in {self.peer.name} failed (exit code {code}): {tail}")
+        return tuple(PeerResult(*read_result(path)) for path in self.results)
+
+
+def chosen_peers(names: Collection[str]) -> tuple[Peer, ...]:
+    """Raises InputError for an unknown engine, MissingExtraError for one that is not installed."""
+    for name in names:
+        if name not in PEERS:
+            raise InputError(f"'{name}' is not an engine to compare with{did_you_mean(name, PEERS)}")
+        for package in PEERS[name].packages:
+            if find_spec(package) is None:
+                raise MissingExtraError(package, PEERS[name].extra, f"comparing with {name}")
+    return tuple(PEERS[name] for name in names)
+
+
+@contextmanager
+def running_peers(
+    loaded: LoadedModel, peers: Collection[Peer], folder: Path, *, threads: int = 1
+) -> Iterator[tuple[RunningPeer, ...]]:
+    """Start every peer on both example inputs of a model; whoever still runs on leaving is ended."""
+    graph_folder = loaded.stored
+    if graph_folder is None:
+        graph_folder = folder / "graph"
+        save_graph(loaded.graph, graph_folder)
+    inputs = tuple(folder / f"input{index}.safetensors" for index in range(2))
+    for path, arrays in zip(inputs, (loaded.inputs, loaded.other_inputs), strict=True):
+        write_tensors(path, arrays)
+    spec = loaded.spec
+    job = Job(
+        graph=str(graph_folder),
+        inputs=tuple(str(path) for path in inputs),
+        results=(),
+        threads=threads,
+        model=spec.name,
+        file=str(spec.file),
+        builder=spec.builder,
+        arguments=spec.arguments,
+        task=loaded.task,
+        scope=spec.scope,
+    )
+    started: list[RunningPeer] = []
+    try:
+        started.extend(_start(peer, job, folder) for peer in peers)
+        yield tuple(started)
+    finally:
+        for running in started:
+            if running.process.poll() is None:
+                running.process.kill()
+                running.process.wait()
+
+
+def _start(peer: Peer, job: Job, folder: Path) -> RunningPeer:
+    results = tuple(folder / f"{peer.name}{index}.safetensors" for index in range(len(job.inputs)))
+    path, log = folder / f"{peer.name}.json", folder / f"{peer.name}.log"
+    replace(job, results=tuple(str(result) for result in results)).save(path)
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", peer.program, str(path)],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    return RunningPeer(peer, process, results, log)

@@ -1,0 +1,116 @@
+"""Published numbers beside simulated ones. A suite is a YAML file in `published/`: cases, and rows to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from accelsim.errors import InputError, did_you_mean
+from accelsim.evaluate.simulate import simulate_spec
+from accelsim.results import Result, ValidationRow
+from accelsim.results.validation import compare
+
+_FOLDER = Path(__file__).parent / "published"
+_MIB = 2.0**20
+
+METRICS: dict[str, Callable[[Result], float]] = {
+    "latency_ms": lambda result: result.latency_s * 1e3,
+    "attention_share": lambda result: _share(result, "attention"),
+    "energy_j": lambda result: result.energy_j,
+    "energy_board_j": lambda result: result.energy["board"],
+    "on_chip_mib": lambda result: result.on_chip_bytes / _MIB,
+}
+"""What a row may compare, in the unit that its name ends with."""
+
+_RANGED = {"latency_ms": ("latency_s", 1e3), "energy_j": ("energy_j", 1.0), "energy_board_j": ("energy_board_j", 1.0)}
+
+
+def _share(result: Result, op: str) -> float:
+    """Share of the cycles spent in nodes of one op."""
+    return sum(node.cycles for node in result.nodes if node.op == op) / result.cycles
+
+
+def suites() -> tuple[str, ...]:
+    """Names of the suites that ship with accelsim."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
+
+
+def validate_suites(
+    names: Sequence[str] = (), *, progress: Callable[[str], None] = lambda message: None
+) -> list[ValidationRow]:
+    """Simulate every case of the named suites (none named: all) and compare their rows. Raises InputError."""
+    known = suites()
+    for name in names:
+        if name not in known:
+            raise InputError(f"no validation suite '{name}'{did_you_mean(name, known)}")
+    return [row for name in (names or known) for row in _validate(name, progress)]
+
+
+def _validate(name: str, progress: Callable[[str], None]) -> list[ValidationRow]:
+    suite: dict[str, Any] = YAML(typ="safe").load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    results: dict[str, Result] = {}
+    for case, spec in suite["cases"].items():
+        progress(f"{name}: {case}")
+        results[case] = simulate_spec(
+            spec["model"],
+            spec["hardware"],
+            task=spec.get("task"),
+            overrides=spec.get("set", {}),
+            activity=spec.get("activity", "uniform"),
+        )
+    rows = [_row(name, suite, spec, results) for spec in suite["rows"]]
+    return rows + [_order(name, suite, spec, results) for spec in suite.get("orders", ())]
+
+
+def _row(name: str, suite: dict[str, Any], spec: dict[str, Any], results: dict[str, Result]) -> ValidationRow:
+    metric = METRICS[spec["metric"]]
+    result = results[spec["case"]]
+    simulated = metric(result)
+    case, low, high = spec["case"], None, None
+    if "minus" in spec:
+        simulated -= metric(results[spec["minus"]])
+        case = f"{case} - {spec['minus']}"
+    elif spec["metric"] in _RANGED:
+        key, scale = _RANGED[spec["metric"]]
+        if key in result.ranges:
+            low, high = result.ranges[key].low * scale, result.ranges[key].high * scale
+    return compare(
+        name,
+        case,
+        metric=spec["metric"],
+        unit=spec["unit"],
+        published=spec.get("published"),
+        simulated=simulated,
+        evidence=spec["evidence"],
+        source=suite["sources"][spec["source"]],
+        band_pct=spec.get("band_pct"),
+        scored=not spec.get("calibrates", False),
+        note=spec.get("note", ""),
+        low=low,
+        high=high,
+    )
+
+
+def _order(name: str, suite: dict[str, Any], spec: dict[str, Any], results: dict[str, Result]) -> ValidationRow:
+    """A claim that a metric falls along a list of cases: simulated is the number of steps where it does not."""
+    values = [METRICS[spec["metric"]](results[case]) for case in spec["falling"]]
+    wrong = sum(1 for before, after in pairwise(values) if after >= before)
+    return ValidationRow(
+        suite=name,
+        case=spec["name"],
+        metric="steps_out_of_order",
+        unit="1",
+        published=0.0,
+        simulated=float(wrong),
+        error_pct=None,
+        scored=True,
+        band_pct=0.0,
+        ok=wrong == 0,
+        evidence="measured",
+        source=suite["sources"][spec["source"]],
+        note=f"{spec['metric']} falls along {', '.join(spec['falling'])}",
+    )

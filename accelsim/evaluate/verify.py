@@ -1,0 +1,126 @@
+"""Are the numbers right: our engine beside PyTorch and ONNX Runtime, on two inputs, node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from accelsim.engine import Executable, Run, compile
+from accelsim.engine.compare import (
+    Comparison,
+    NodeComparison,
+    compare_nodes,
+    compare_outputs,
+    compare_tensor,
+)
+from accelsim.evaluate.flips import flip_margins, told_routings
+from accelsim.evaluate.peers import Peer, PeerResult, chosen_peers, running_peers
+from accelsim.frontends.catalogue import LoadedModel
+from accelsim.ir.activity import Activity
+from accelsim.ir.frozen import FrozenMap
+from accelsim.ir.weights import Array
+from accelsim.results.equivalence import Equivalence, EquivalenceEntry, NodeDifference
+
+_WORST = 5
+
+
+@dataclass(frozen=True)
+class _OnInput:
+    """Our run beside a peer's on one input; `forced` is ours with the peer's routing, if a token flipped."""
+
+    outputs: Comparison
+    nodes: NodeComparison
+    margins: tuple[float, ...] = ()
+    forced: Comparison | None = None
+
+
+def verify_model(
+    loaded: LoadedModel,
+    *,
+    against: Collection[str] = ("torch", "onnxruntime"),
+    tolerance: float = 1e-4,
+    executable: Executable | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Equivalence:
+    """Compare the engine with others on both example inputs of a model.
+
+    Each other engine runs in a process of its own, while ours runs here. Errors are max|a-b| / max|b|. An
+    engine is `ok` where the outputs are within `tolerance`; or, where tokens took other experts, if ours
+    preferred its own by at most `tolerance` and the outputs agree once ours follows the other's routing.
+    `first_bad` is then looked for under that routing. `executable` saves compiling the graph again. Raises
+    InputError for an unknown engine, MissingExtraError for one that is not installed, and the error that an
+    engine ends with.
+    """
+    tell = progress or (lambda step: None)
+    peers = chosen_peers(against)
+    with TemporaryDirectory(prefix="accelsim-verify-") as folder:
+        tell(f"running {', '.join(peer.name for peer in peers)} and our engine")
+        with running_peers(loaded, peers, Path(folder)) as running:
+            exe = executable or compile(loaded.graph)
+            inputs = (loaded.inputs, loaded.other_inputs)
+            ours = tuple(exe(dict(given), keep="all") for given in inputs)
+            entries: list[EquivalenceEntry] = []
+            differ = [_differ(ours[0].outputs, ours[1].outputs, tolerance)]
+            for peer_running in running:
+                tell(f"comparing with {peer_running.peer.name}")
+                theirs = peer_running.wait()
+                found = [
+                    _compare(exe, dict(given), run, result, tolerance)
+                    for given, run, result in zip(inputs, ours, theirs, strict=True)
+                ]
+                entries.append(_entry(peer_running.peer, found, tolerance))
+                differ.append(_differ(theirs[0].outputs, theirs[1].outputs, tolerance))
+    return Equivalence(tuple(entries), inputs_differ=all(differ), tolerance=tolerance)
+
+
+def _compare(exe: Executable, inputs: dict[str, Array], ours: Run, theirs: PeerResult, tolerance: float) -> _OnInput:
+    graph = exe.graph
+    outputs = compare_outputs(ours.outputs, theirs.outputs, tolerance)
+    routings = told_routings(graph, theirs.tensors)
+    if all(ours.activity.routings[name].ids == routing.ids for name, routing in routings.items()):
+        return _OnInput(outputs, compare_nodes(graph, ours.kept, theirs.tensors, tolerance))
+    forced = exe(inputs, routing=Activity("peer", FrozenMap(routings)), keep="all")
+    return _OnInput(
+        outputs,
+        compare_nodes(graph, forced.kept, theirs.tensors, tolerance),
+        flip_margins(graph, ours.activity, routings, forced.kept),
+        compare_outputs(forced.outputs, theirs.outputs, tolerance),
+    )
+
+
+def _entry(peer: Peer, found: list[_OnInput], tolerance: float) -> EquivalenceEntry:
+    margins = tuple(margin for one in found for margin in one.margins)
+    forced = [one.forced for one in found if one.forced is not None]
+    bad = [one.nodes.first_bad for one in found if one.nodes.first_bad is not None]
+    worst = sorted((d for one in found for d in one.nodes.differences), key=lambda d: -d.max_rel_err)
+    return EquivalenceEntry(
+        engine=peer.name,
+        max_abs_err=max(one.outputs.max_abs_err for one in found),
+        max_rel_err=max(one.outputs.max_rel_err for one in found),
+        ok=all(_ok(one, tolerance) for one in found),
+        nodes_compared=min(len(one.nodes.differences) for one in found),
+        first_bad=bad[0].node if bad else None,
+        routing_flips=len(margins),
+        flip_margins=margins,
+        forced_ok=all(one.ok for one in forced) if forced else None,
+        forced_max_rel_err=max(one.max_rel_err for one in forced) if forced else None,
+        version=peer.version,
+        worst=tuple(NodeDifference(d.name, d.max_abs_err, d.max_rel_err) for d in worst[:_WORST]),
+    )
+
+
+def _ok(one: _OnInput, tolerance: float) -> bool:
+    if one.forced is None or one.outputs.ok:
+        return one.outputs.ok
+    return one.forced.ok and all(margin <= tolerance for margin in one.margins)
+
+
+def _differ(first: Mapping[str, Array], second: Mapping[str, Array], tolerance: float) -> bool:
+    """Whether two inputs gave outputs that the comparison would tell apart."""
+    return any(
+        not compare_tensor(name, np.asarray(first[name]), np.asarray(second[name]), tolerance).ok for name in first
+    )

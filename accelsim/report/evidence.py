@@ -1,0 +1,135 @@
+"""The sections that say how far to trust a result: equivalence, provenance, assumptions, limits."""
+
+from __future__ import annotations
+
+from accelsim.report.scale import byte_scale, time_scale
+from accelsim.report.table import Notes, Section, Table
+from accelsim.results.equivalence import Equivalence, EquivalenceEntry
+from accelsim.results.result import EstimateEffect, Result
+
+TOP_ESTIMATES = 12
+SMALLEST_EFFECT = 1e-3
+"""Estimates that move the latency by less than this share of it are only counted."""
+
+EQUIVALENCE_TITLE = "Outputs beside other engines"
+
+
+def evidence_sections(result: Result) -> list[Section]:
+    sections: list[Section] = []
+    if result.equivalence is not None:
+        sections += equivalence_sections(result.equivalence)
+    if result.executor is not None:
+        sections.append(_executor(result))
+    if result.provenance.counts:
+        sections.append(_provenance(result))
+    sections += [
+        Notes(title, lines)
+        for title, lines in (("Assumptions", result.assumptions), ("Not modelled", result.not_modelled))
+        if lines
+    ]
+    digests = f"graph {result.graph_digest[:16] or '-'}, hardware {result.hardware_digest[:16] or '-'}"
+    version = f"accelsim {result.accelsim_version}, " if result.accelsim_version else ""
+    return [*sections, Notes("Made by", (f"{version}{digests}",))]
+
+
+def equivalence_sections(
+    equivalence: Equivalence, *, title: str = EQUIVALENCE_TITLE, detailed: bool = False
+) -> list[Section]:
+    """Our outputs beside those of other engines, and what flipped routings changed.
+
+    The nodes with the largest differences follow for engines that disagree, or for all when `detailed`.
+    """
+    headings = (
+        "engine",
+        "verdict",
+        ">max abs",
+        ">max rel",
+        ">allowed",
+        ">nodes",
+        "first node outside",
+        ">flips",
+    )
+    rows = tuple(_entry_row(entry, equivalence.tolerance) for entry in equivalence.entries)
+    differ = "yes" if equivalence.inputs_differ else "NO: the output does not depend on the input"
+    note = f"Two different inputs give different outputs: {differ}. max rel is max|a-b| / max|b|."
+    sections: list[Section] = [Table(title, headings, rows, note)]
+    flips = tuple(_flips(entry) for entry in equivalence.entries if entry.routing_flips)
+    if flips:
+        sections.append(Notes("Routings that flipped", flips))
+    worst = tuple(
+        (node.name, entry.engine, f"{node.max_abs_err:.1e}", f"{node.max_rel_err:.1e}")
+        for entry in equivalence.entries
+        if detailed or not entry.ok
+        for node in entry.worst
+    )
+    if worst:
+        columns = ("node", "engine", ">max abs", ">max rel")
+        sections.append(Table("Nodes with the largest differences", columns, worst))
+    return sections
+
+
+def _entry_row(entry: EquivalenceEntry, tolerance: float) -> tuple[str, ...]:
+    name = f"{entry.engine} {entry.version}".rstrip()
+    return (
+        name,
+        "equal" if entry.ok else "DIFFERENT",
+        f"{entry.max_abs_err:.1e}",
+        f"{entry.max_rel_err:.1e}",
+        f"{tolerance:.0e}",
+        f"{entry.nodes_compared}",
+        entry.first_bad or "none",
+        f"{entry.routing_flips}",
+    )
+
+
+def _flips(entry: EquivalenceEntry) -> str:
+    plural = "s" if entry.routing_flips > 1 else ""
+    text = f"{entry.engine}: {entry.routing_flips} token{plural} took other experts"
+    if entry.flip_margins:
+        text += f", at a gate margin of at most {max(entry.flip_margins):.1e}"
+    if entry.forced_ok is not None:
+        error = "" if entry.forced_max_rel_err is None else f" (max rel {entry.forced_max_rel_err:.1e})"
+        text += f"; with equal routing the outputs are {'equal' if entry.forced_ok else 'DIFFERENT'}{error}"
+    return text
+
+
+def _executor(result: Result) -> Notes:
+    executor = result.executor
+    assert executor is not None
+    latency = time_scale(executor.latency_s).full(executor.latency_s)
+    peak = byte_scale(executor.peak_bytes).full(executor.peak_bytes)
+    lines = [f"{latency} on this CPU with {executor.threads} threads, {peak} of activations at the peak"]
+    if executor.fallbacks:
+        lines.append(f"run by the slow NumPy reference: {', '.join(executor.fallbacks)}")
+    return Notes("Execution by the engine", tuple(lines))
+
+
+def _provenance(result: Result) -> Section:
+    counts = ", ".join(f"{count} {kind}" for kind, count in result.provenance.counts.items())
+    calibrated = result.provenance.calibrated
+    fitted = f" Calibrated on (and never scored against): {', '.join(calibrated)}." if calibrated else ""
+    summary = f"Values of the hardware file: {counts}.{fitted}"
+    estimates = sorted(result.provenance.estimates, key=lambda effect: -_swing(effect))
+    shown = [effect for effect in estimates if _swing(effect) >= SMALLEST_EFFECT * result.latency_s]
+    shown = shown[:TOP_ESTIMATES]
+    hidden = len(estimates) - len(shown)
+    more = f" {hidden} other estimates change the latency less; they are in result.json." if hidden else ""
+    if not shown:
+        return Notes("Provenance", (summary + more,))
+    scale = time_scale(result.latency_s)
+    rows = tuple(
+        (
+            effect.path,
+            effect.value,
+            f"{effect.low} - {effect.high}",
+            f"{scale.cell(effect.latency_low_s)} - {scale.cell(effect.latency_high_s)}",
+            effect.reason,
+        )
+        for effect in shown
+    )
+    headings = ("estimate", "value", "may be", f"latency then, {scale.unit}", "why")
+    return Table("Estimates and what they do to the latency", headings, rows, summary + more)
+
+
+def _swing(effect: EstimateEffect) -> float:
+    return abs(effect.latency_high_s - effect.latency_low_s)

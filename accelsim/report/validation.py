@@ -1,0 +1,71 @@
+"""Validation rows as a table, JSON or CSV: published numbers beside simulated ones."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+
+from accelsim.report.scale import significant
+from accelsim.report.table import Notes, Section, Table
+from accelsim.results.validation import ValidationRow, failures
+
+_HEADINGS = ("case", "metric", "unit", ">published", ">simulated", "range", ">error %", ">band %", "verdict")
+
+
+def validation_sections(rows: Sequence[ValidationRow]) -> list[Section]:
+    """A table a suite, then what the rows assume, then the count of scored rows in and out of their bands."""
+    sections: list[Section] = []
+    for suite in dict.fromkeys(row.suite for row in rows):
+        members = [row for row in rows if row.suite == suite]
+        sections.append(Table(suite, _HEADINGS, tuple(_cells(row) for row in members)))
+        notes = tuple(f"{row.case}, {row.metric}: {row.note}" for row in members if row.note)
+        sources = tuple(dict.fromkeys(f"published: {row.source} ({row.evidence})" for row in members if row.source))
+        sections.append(Notes(f"About {suite}", (*notes, *sources)))
+    return [*sections, Notes("Verdict", (summary(rows),))]
+
+
+def summary(rows: Sequence[ValidationRow]) -> str:
+    scored = [row for row in rows if row.scored]
+    outside = failures(rows)
+    text = f"{len(scored) - len(outside)} of {len(scored)} scored rows are within their band"
+    if outside:
+        text += "; outside: " + ", ".join(f"{row.suite} {row.case} {row.metric}" for row in outside)
+    return f"{text}; {len(rows) - len(scored)} rows are shown and not scored"
+
+
+def validation_json(rows: Sequence[ValidationRow]) -> str:
+    return json.dumps([asdict(row) for row in rows], indent=1, allow_nan=False) + "\n"
+
+
+def validation_csv(rows: Sequence[ValidationRow]) -> str:
+    names = [item.name for item in fields(ValidationRow)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([getattr(row, name) for name in names] for row in rows)
+    return text.getvalue()
+
+
+def _cells(row: ValidationRow) -> tuple[str, ...]:
+    verdicts = {True: "ok", False: "OUTSIDE", None: "shown"}
+    return (
+        row.case,
+        row.metric,
+        row.unit,
+        "-" if row.published is None else significant(row.published, 4),
+        significant(row.simulated, 4),
+        _range(row),
+        "-" if row.error_pct is None else f"{row.error_pct:+.1f}",
+        "" if row.band_pct is None else f"{row.band_pct:g}",
+        verdicts[row.ok],
+    )
+
+
+def _range(row: ValidationRow) -> str:
+    if row.low is None or row.high is None:
+        return ""
+    low, high = significant(row.low, 4), significant(row.high, 4)
+    return "" if low == high else f"[{low}-{high}]"

@@ -1,0 +1,120 @@
+"""How the command line starts and ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from accelsim.cli.main import COMMANDS
+from accelsim.errors import DoesNotFitError, InputError, InternalError, ToleranceError, UnsupportedError
+from tests.cli.conftest import FakeApi, Run
+
+HEAVY = {"torch", "onnx", "onnxruntime", "numba", "pandas", "matplotlib", "networkx", "pydantic"}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["run"]])
+def test_starting_imports_no_heavy_package(words: list[str]) -> None:
+    program = (
+        "import json, sys\nfrom accelsim.cli.main import main\n"
+        f"main({words!r})\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stderr.splitlines()[-1]))
+    assert "accelsim.cli.main" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_help_lists_every_command(run: Run) -> None:
+    code, out, err = run("--help")
+    assert (code, err) == (0, "")
+    for name, command in COMMANDS.items():
+        assert name in out
+        assert command.summary in out
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_loads_under_its_name_and_has_help(name: str, run: Run) -> None:
+    assert COMMANDS[name].load().name == name
+    code, out, _ = run(name, "--help")
+    assert code == 0
+    assert f"Usage: accelsim {name}" in out
+
+
+def test_an_unknown_command_is_a_usage_error_with_a_suggestion(run: Run) -> None:
+    code, out, err = run("simulat")
+    assert (code, out) == (2, "")
+    assert "no command 'simulat' -- did you mean 'simulate'?" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "m"), "Missing argument 'HARDWARE'"),
+        (("run", "m", "h", "--tusk", "x"), "No such option"),
+        (("simulate", "m", "h", "--format", "xml"), "'xml' is not one of"),
+        (("simulate", "m", "h", "--task", "a", "--tasks", "b"), "--task and --tasks exclude each other"),
+        (("simulate", "m", "h", "--tasks", "a,,b"), "has an empty name"),
+        (("simulate", "m", "h", "-s", "rows"), "is not PATH=VALUE"),
+        (("simulate", "m", "h", "-s", "a=1", "-s", "a=2"), "-s a is given twice"),
+        (("verify", "m", "--against", "torch,tensorflow"), "'tensorflow' is not an engine"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(words: tuple[str, ...], message: str, run: Run, api: FakeApi) -> None:
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert err.startswith("accelsim: error: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert api.calls == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(InputError, 2), (UnsupportedError, 3), (DoesNotFitError, 3), (ToleranceError, 5), (InternalError, 1)],
+)
+def test_our_errors_end_with_their_code_and_without_traceback(
+    error: type[Exception], code: int, run: Run, api: FakeApi
+) -> None:
+    api.result = error("a.yaml:1:2: what is wrong\na.yaml:3:4: and this")
+    got, out, err = run("simulate", "m", "h", "--quiet")
+    assert (got, out) == (code, "")
+    assert err.splitlines()[:2] == [
+        "accelsim: error: a.yaml:1:2: what is wrong",
+        "accelsim: error: a.yaml:3:4: and this",
+    ]
+    assert "Traceback" not in err
+
+
+def test_anything_else_is_called_a_bug_and_has_a_traceback_only_on_demand(
+    run: Run, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ACCELSIM_DEBUG", raising=False)
+    api.result = ZeroDivisionError("division by zero")
+    code, _, err = run("simulate", "m", "h", "--quiet")
+    assert code == 1
+    assert "this is a bug of accelsim: ZeroDivisionError: division by zero" in err
+    assert "Traceback" not in err
+    assert "Traceback" in run("--debug", "simulate", "m", "h")[2]
+    monkeypatch.setenv("ACCELSIM_DEBUG", "1")
+    assert "Traceback" in run("simulate", "m", "h")[2]
+
+
+def test_an_interrupt_ends_with_130_and_one_line(run: Run, api: FakeApi) -> None:
+    api.result = KeyboardInterrupt()
+    code, out, err = run("simulate", "m", "h", "--quiet")
+    assert (code, out, err) == (130, "", "accelsim: interrupted\n")
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    program = "import sys; from accelsim.cli.main import main; sys.exit(main(['schema']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141

@@ -1,0 +1,59 @@
+"""Validation rows for people and for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+from accelsim.report.table import plain
+from accelsim.report.validation import summary, validation_csv, validation_json, validation_sections
+from tests.results.sample import sample_rows
+
+
+def test_the_table_shows_both_numbers_the_range_and_the_verdict() -> None:
+    text = "\n".join(plain(section) for section in validation_sections(sample_rows()))
+    latency = next(line for line in text.splitlines() if "34.64" in line)
+    assert latency.split() == [
+        "ViT-tiny",
+        "latency",
+        "ms",
+        "34.64",
+        "34.10",
+        "[31.50-36.80]",
+        "-1.6",
+        "8",
+        "ok",
+    ]
+    assert "OUTSIDE" in next(line for line in text.splitlines() if "share" in line)
+    assert "baseline, latency: assumed: token-major" in text
+    assert "Table V (measured on the board)" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_summary_counts_scored_rows_only() -> None:
+    assert summary(sample_rows()) == (
+        "1 of 2 scored rows are within their band; outside: edge-moe ViT-tiny share of QK + AV; "
+        "2 rows are shown and not scored"
+    )
+
+
+def test_json_and_csv_carry_every_field() -> None:
+    records = json.loads(validation_json(sample_rows()))
+    rows = list(csv.DictReader(io.StringIO(validation_csv(sample_rows()))))
+    wanted = {
+        "suite",
+        "case",
+        "metric",
+        "unit",
+        "published",
+        "simulated",
+        "error_pct",
+        "scored",
+        "evidence",
+        "source",
+    }
+    assert wanted <= set(records[0])
+    assert set(records[0]) == set(rows[0])
+    assert [row["metric"] for row in rows] == [record["metric"] for record in records]
+    assert records[3]["published"] is None
