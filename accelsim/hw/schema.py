@@ -6,7 +6,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 
 from accelsim.errors import InputError, did_you_mean
 from accelsim.hw.memory import Buffer, Clock, Dram, Link, Memory
@@ -139,7 +140,7 @@ class Hardware(Part):
         clock = self.links[link].clock
         return self.clocks[clock].frequency.value if clock else self.clock_hz
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Depends on every value and choice that can change a result, not on texts or provenance."""
         parts = hashlib.sha256()
@@ -183,6 +184,12 @@ class Hardware(Part):
         """How many numbers there are of each kind of provenance; schema defaults are not counted."""
         counts = Counter(q.kind for _, q in self.quantities() if q.kind != "default")
         return dict(sorted(counts.items()))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, without what was worked out for the original."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("digest", None)
+        return copied
 
     def with_values(self, values: Mapping[str, float]) -> Hardware:
         """A copy with the numbers at the given paths replaced, their provenance kept. Raises InputError."""

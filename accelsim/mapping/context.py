@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -99,7 +99,7 @@ class Context:
         home = self.home(op, operand)
         if home.link is None or elements <= 0:
             return ()
-        size = math.ceil(elements * stretch * home.bits / 8)
+        size = elements * stretch * home.bits / 8
         beats = math.ceil(size / self.hardware.links[home.link].beat_bytes)
         return (Transfer(home.link, write, size, beats, home.tensor_class),)
 
@@ -117,11 +117,6 @@ class Context:
         if not isinstance(memory, Buffer):
             raise InputError(f"{self.hardware.name}: memory '{name}' holds an operand but is not a buffer")
         return memory
-
-
-def latency_of(context: Context, transfers: Iterable[Transfer]) -> int:
-    """Start-up of a held load in cycles: the longest of the links it uses."""
-    return max((context.hardware.links[t.link].latency.value for t in transfers), default=0)
 
 
 def does_not_fit(what: str, demand: float, bound: float, unit: str, lever: str) -> DoesNotFitError:

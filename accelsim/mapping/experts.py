@@ -82,7 +82,7 @@ def _expected_hit(work: ExpertWork, schedule: Schedule) -> tuple[Stage, ...]:
         outer=misses,
         inner=0,
         held=held,
-        held_latency_cycles=sum(stage.held_latency_cycles for stage in first),
+        held_requests=len(first),
     )
     return (loads, *(replace(stage, held=()) for stage in expert_major(work, schedule)))
 

@@ -14,13 +14,13 @@ SWITCH_NODE = "(task switch)"
 class Transfer:
     """`size_bytes` over the read or write channel of `link`: for each tile, each held load or each outer end.
 
-    `beats` is how many words of the link's master width that takes, counted per tensor, because rows of two
-    tensors never share a word.
+    A share of a tensor may be no whole number of bytes; sums are. `beats` is how many words of the link's master
+    width it takes, counted per tensor, because rows of two tensors never share a word.
     """
 
     link: str
     write: bool
-    size_bytes: int
+    size_bytes: float
     beats: int
     tensor_class: str
 
@@ -34,6 +34,7 @@ class Stage:
     iteration. Times are in cycles of the unit's clock.
     `memory` is the buffer of the held operand, which takes `memory_bytes` of it, and `constants` are the parameters
     among what is held; `resident` is what would be loaded if the buffer did not keep it between frames.
+    A held load pays the start-up of its link `held_requests` times.
     `group` names the prefetch scope ('' = loads wait for all earlier work).
     """
 
@@ -55,7 +56,7 @@ class Stage:
     memory: str = ""
     memory_bytes: int = 0
     stores: tuple[Transfer, ...] = ()
-    held_latency_cycles: int = 0
+    held_requests: int = 1
     group: str = ""
     slots: int = 1
     macs: int = 0
@@ -85,4 +86,4 @@ class Stage:
         """Bytes over all links in one direction."""
         per_tile = sum(t.size_bytes for t in self.streams if t.write is write)
         per_round = sum(t.size_bytes for t in (*self.held, *self.stores) if t.write is write)
-        return per_tile * self.tiles + per_round * self.rounds
+        return round(per_tile * self.tiles + per_round * self.rounds)

@@ -81,6 +81,7 @@ def assemble(stages: Sequence[Stage], hardware: Hardware) -> Program:
             moves[f"{kind}_dram"][row, channel] += math.ceil(moved * claim[transfer.link])
 
     unit_ticks = {name: base.unit_ticks(name) for name in hardware.units}
+    startup = {name: link.latency.value * base.link_ticks(name) for name, link in hardware.links.items()}
     words = {name: link.beat_bytes for name, link in hardware.links.items()}
     for index, stage in enumerate(stages):
         ticks = unit_ticks[stage.unit]
@@ -89,7 +90,7 @@ def assemble(stages: Sequence[Stage], hardware: Hardware) -> Program:
         row[table.COMPUTE], row[table.FLUSH] = stage.tile_cycles * ticks, stage.flush_cycles * ticks
         row[table.FILL] = stage.fill_cycles * ticks
         row[table.DEPTH], row[table.SLOTS] = stage.depth, stage.slots if stage.group else 1
-        row[table.LATENCY] = stage.held_latency_cycles * base.ticks_per_cycle
+        row[table.LATENCY] = stage.held_requests * max((startup[t.link] for t in stage.held), default=0)
         row[table.CAUSE] = CAUSES.index(stage.cause)
         row[table.GROUP] = groups.setdefault(stage.group, len(groups))
         row[table.NODE] = nodes.setdefault(stage.node, len(nodes))

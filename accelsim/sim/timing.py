@@ -195,15 +195,13 @@ def _reload(stage: Stage) -> Stage:
         cause=stage.cause,
         inner=0,
         held=stage.resident,
-        held_latency_cycles=stage.held_latency_cycles,
+        held_requests=stage.held_requests,
         memory=stage.memory,
         constants=stage.constants,
     )
 
 
 def _new_bytes(stages: Sequence[Stage], graph: Graph, used: set[str]) -> int:
-    return sum(
-        sum(t.size_bytes for t in stage.held) * stage.rounds
-        for stage in stages
-        if any(graph.parameters[name] not in used for name in stage.constants)
-    )
+    """Bytes of the loads that bring a parameter which the frame before did not use."""
+    new = (stage for stage in stages if any(graph.parameters[name] not in used for name in stage.constants))
+    return round(sum(sum(t.size_bytes for t in stage.held) * stage.rounds for stage in new))

@@ -7,10 +7,12 @@ import pytest
 from accelsim.errors import DoesNotFitError, UnsupportedError
 from accelsim.hw.load import load_hardware
 from accelsim.hw.schema import Hardware
+from accelsim.ir import Tensor
 from accelsim.mapping.lower import lower
 from accelsim.mapping.stage import Stage
 from accelsim.mapping.view import Workload
-from tests.mapping.conftest import attention_graph, linear_graph
+from accelsim.ops.build import GraphBuilder
+from tests.mapping.conftest import attention_graph, linear_graph, parameter
 
 
 def _stages(graph, hardware: Hardware) -> tuple[Stage, ...]:
@@ -50,6 +52,26 @@ def test_gelu_after_a_linear_layer_runs_in_its_epilogue_at_the_speed_of_its_lane
     assert stage.tile_cycles == 4  # 16 outputs / 4 lanes, as long as the 4 x 1 steps of the products
     slow = small.with_values({"units.array.epilogue.gelu.ii": 3})
     assert _stages(linear_graph(rows=5, reduce=4, outputs=16, gelu=True), slow)[0].tile_cycles == 12
+
+
+def test_each_group_of_a_convolution_loads_its_own_weights(small_file) -> None:
+    builder = GraphBuilder("grouped")
+    builder.add_input("x", Tensor((1, 8, 4, 4)))
+    out = builder.add("conv2d", ["x", parameter(builder, "w", 6, 4, 1, 1)], {"groups": 2}, name="conv")[0]
+    hardware = load_hardware(small_file, {"placement": {"conv2d": "array"}})
+    (stage,) = _stages(builder.finish([out]), hardware)
+    assert (stage.outer, stage.inner) == (2, 16)
+    assert sum(t.size_bytes for t in stage.held) == 3 * 4
+    assert stage.moved_bytes(write=False) == 6 * 4 + 8 * 16
+    assert stage.macs == 2 * 16 * 3 * 4
+    assert stage.tile_cycles == 1
+
+
+def test_bytes_are_exact_though_a_tile_moves_a_fraction_of_one(small: Hardware) -> None:
+    scores, context = _stages(attention_graph(heads=1, queries=5, channels=4), small)
+    queries = sum(t.size_bytes for t in scores.streams if t.tensor_class == "attention.q")
+    assert queries * scores.tiles == pytest.approx(5 * 4)
+    assert context.moved_bytes(write=True) == 5 * 4
 
 
 def test_biases_travel_with_the_weights(small: Hardware) -> None:

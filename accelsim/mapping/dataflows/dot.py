@@ -17,7 +17,7 @@ from typing import NamedTuple
 from accelsim.errors import UnsupportedError
 from accelsim.hw.schema import DotUnit
 from accelsim.ir import Access, Axis, Dim, LoopNest, Node, Operand
-from accelsim.mapping.context import Context, does_not_fit, latency_of
+from accelsim.mapping.context import Context, does_not_fit
 from accelsim.mapping.stage import Stage, Transfer
 from accelsim.mapping.view import nest_key
 
@@ -87,6 +87,7 @@ def _held(context: Context, work: _Work) -> tuple[Stage, ...]:
     name, unit, node, nest, shared, extras = work
     rows, outputs, reduce = (nest.size(axis) for axis in (Axis.ROW, Axis.OUTPUT, Axis.REDUCE))
     batch = nest.size(Axis.BATCH)
+    loads = batch if Axis.BATCH in _axes(nest, shared) else 1  # groups of a convolution have weights of their own
     memory = context.buffer(unit.holds[shared.role])
     capacity_bits = memory.copy_bytes * 8
     column_bits = reduce * context.home(node.op, shared).bits
@@ -113,7 +114,7 @@ def _held(context: Context, work: _Work) -> tuple[Stage, ...]:
         share = width / outputs
         held: list[Transfer] = []
         for operand in constants if shared.constant else [shared, *constants]:
-            held.extend(context.transfer(node.op, operand, operand.elements * share, write=False))
+            held.extend(context.transfer(node.op, operand, operand.elements * share / loads, write=False))
         streams: list[Transfer] = []
         for operand in moving:
             part = share if Axis.OUTPUT in _axes(nest, operand) else 1.0
@@ -133,8 +134,8 @@ def _held(context: Context, work: _Work) -> tuple[Stage, ...]:
                 part=nest.name,
                 unit=name,
                 cause="compute",
-                outer=count,
-                inner=tiles,
+                outer=count * loads,
+                inner=tiles // loads,
                 tile_cycles=steps,
                 fill_cycles=unit.fill.value,
                 depth=unit.stream_depth.value,
@@ -143,8 +144,7 @@ def _held(context: Context, work: _Work) -> tuple[Stage, ...]:
                 resident=tuple(held) if memory.resident else (),
                 constants=tuple(operand.tensor for operand in constants),
                 memory=unit.holds[shared.role],
-                memory_bytes=math.ceil(shared.elements * share * context.home(node.op, shared).bits / 8),
-                held_latency_cycles=latency_of(context, held),
+                memory_bytes=math.ceil(shared.elements * share / loads * context.home(node.op, shared).bits / 8),
                 slots=memory.copies.value,
                 macs=macs * count,
                 ideal_cycles=math.ceil(macs * count / unit.macs_per_step),
@@ -212,7 +212,6 @@ def _streamed(context: Context, work: _Work) -> tuple[Stage, ...]:
             streams=tuple(streams),
             held=tuple(held),
             stores=tuple(stores),
-            held_latency_cycles=latency_of(context, held),
             macs=nest.macs,
             ideal_cycles=math.ceil(nest.macs / unit.macs_per_step),
             functions=(("mac", nest.macs), *_functions(extras)),

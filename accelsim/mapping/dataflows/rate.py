@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from accelsim.errors import UnsupportedError
 from accelsim.hw.schema import RateUnit
 from accelsim.ir import Access, LoopNest, Node
-from accelsim.mapping.context import Context, latency_of
+from accelsim.mapping.context import Context
 from accelsim.mapping.stage import Stage, Transfer
 
 
@@ -44,10 +44,9 @@ def rate_stages(
                 tile_cycles=cycles,
                 streams=tuple(streams),
                 held=tuple(held),
-                held_latency_cycles=latency_of(context, held),
                 constants=tuple(operand.tensor for operand in nest.operands if operand.constant),
                 memory=memory or "",
-                memory_bytes=sum(transfer.size_bytes for transfer in held) if memory else 0,
+                memory_bytes=math.ceil(sum(transfer.size_bytes for transfer in held)) if memory else 0,
                 slots=context.buffer(memory).copies.value if memory else 1,
                 macs=nest.macs,
                 ideal_cycles=cycles,

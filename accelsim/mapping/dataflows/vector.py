@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from accelsim.errors import UnsupportedError
 from accelsim.hw.schema import VectorUnit
 from accelsim.ir import Access, Axis, LoopNest, Node, Operand
-from accelsim.mapping.context import Context, latency_of
+from accelsim.mapping.context import Context
 from accelsim.mapping.stage import Stage, Transfer
 from accelsim.mapping.view import nest_key
 
@@ -41,7 +41,7 @@ def vector_stages(
     streams: list[Transfer] = []
     held: list[Transfer] = []
     for operand in _distinct(nests):
-        if operand.constant and operand.elements < rows * lanes and Axis.ROW not in _axes(nests, operand):
+        if operand.constant and Axis.ROW not in _axes(nests, operand):
             held.extend(context.transfer(node.op, operand, operand.elements, write=False))
         else:
             again = unit.passes.value if operand.access is Access.READ else 1
@@ -58,7 +58,6 @@ def vector_stages(
             depth=unit.stream_depth.value,
             streams=tuple(streams),
             held=tuple(held),
-            held_latency_cycles=latency_of(context, held),
             ideal_cycles=math.ceil(work / lanes),
             functions=tuple((nest.function, nest.points) for nest in nests),
         ),
