@@ -150,11 +150,13 @@ class Hardware(Part):
                 parts.update(f"{'/'.join(path)}={value}\n".encode())
         return parts.hexdigest()
 
-    def quantities(self) -> Iterator[tuple[str, Quantity[Any]]]:
+    def quantities(self) -> tuple[tuple[str, Quantity[Any]], ...]:
         """Every number with its dotted path."""
-        for path, leaf in _leaves(self, ()):
-            if isinstance(leaf, Quantity):
-                yield ".".join(path), leaf
+        return self._numbers
+
+    @cached_property
+    def _numbers(self) -> tuple[tuple[str, Quantity[Any]], ...]:
+        return tuple((".".join(path), leaf) for path, leaf in _leaves(self, ()) if isinstance(leaf, Quantity))
 
     def recorded(self, kind: str) -> tuple[Recorded, ...]:
         """The numbers whose provenance is of `kind`."""
@@ -188,7 +190,8 @@ class Hardware(Part):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy, without what was worked out for the original."""
         copied = super().model_copy(update=update, deep=deep)
-        copied.__dict__.pop("digest", None)
+        for name in ("digest", "_numbers"):
+            copied.__dict__.pop(name, None)
         return copied
 
     def with_values(self, values: Mapping[str, float]) -> Hardware:

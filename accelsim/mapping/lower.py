@@ -126,8 +126,7 @@ def _layout(context: Context, node: Node, placed: Placed, *, scope: str) -> tupl
     known, stages = context.layouts[key]
     rename = dict(zip(known, tensors, strict=True))
     return tuple(
-        replace(
-            stage,
+        stage.named(
             node=node.name,
             part=_part(stage.part, placed),
             constants=tuple(rename[name] for name in stage.constants),

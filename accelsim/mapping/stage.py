@@ -63,6 +63,12 @@ class Stage:
     ideal_cycles: int = 0
     functions: tuple[tuple[str, int], ...] = ()
 
+    def named(self, *, node: str, part: str, constants: tuple[str, ...], group: str) -> Stage:
+        """The same stage of another node; `replace` would take ten times as long, hundreds of times a frame."""
+        copied = object.__new__(Stage)
+        copied.__dict__.update(self.__dict__, node=node, part=part, constants=constants, group=group)
+        return copied
+
     @property
     def is_reload(self) -> bool:
         """Whether this is the reload of a resident buffer at a task switch."""
