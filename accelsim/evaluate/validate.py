@@ -102,7 +102,7 @@ def _order(name: str, suite: dict[str, Any], spec: dict[str, Any], results: dict
     return ValidationRow(
         suite=name,
         case=spec["name"],
-        metric="steps_out_of_order",
+        metric="inversions",
         unit="1",
         published=0.0,
         simulated=float(wrong),

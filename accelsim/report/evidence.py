@@ -98,7 +98,9 @@ def _executor(result: Result) -> Notes:
     assert executor is not None
     latency = time_scale(executor.latency_s).full(executor.latency_s)
     peak = byte_scale(executor.peak_bytes).full(executor.peak_bytes)
-    lines = [f"{latency} on this CPU with {executor.threads} threads, {peak} of activations at the peak"]
+    lines = [
+        f"{latency} on this CPU with {executor.threads} threads, {peak} planned at the peak, weights and activations"
+    ]
     if executor.fallbacks:
         lines.append(f"run by the slow NumPy reference: {', '.join(executor.fallbacks)}")
     return Notes("Execution by the engine", tuple(lines))
@@ -121,7 +123,7 @@ def _provenance(result: Result) -> Section:
         (
             effect.path,
             effect.value,
-            f"{effect.low} - {effect.high}",
+            _span(effect),
             f"{scale.cell(effect.latency_low_s)} - {scale.cell(effect.latency_high_s)}",
             effect.reason,
         )
@@ -129,6 +131,12 @@ def _provenance(result: Result) -> Section:
     )
     headings = ("estimate", "value", "may be", f"latency then, {scale.unit}", "why")
     return Table("Estimates and what they do to the latency", headings, rows, summary + more)
+
+
+def _span(effect: EstimateEffect) -> str:
+    """Both ends, the unit once: '178 - 305 cycles'."""
+    low, _, unit = effect.low.partition(" ")
+    return f"{low} - {effect.high}" if unit and effect.high.endswith(f" {unit}") else f"{effect.low} - {effect.high}"
 
 
 def _swing(effect: EstimateEffect) -> float:

@@ -12,7 +12,7 @@ from accelsim.report.scale import significant
 from accelsim.report.table import Notes, Section, Table
 from accelsim.results.validation import ValidationRow, failures
 
-_HEADINGS = ("case", "metric", "unit", ">published", ">simulated", "range", ">error %", ">band %", "verdict")
+_HEADINGS = ("case", "metric", ">published", ">simulated", "range", ">err %", ">band %", "verdict")
 
 
 def validation_sections(rows: Sequence[ValidationRow]) -> list[Section]:
@@ -53,8 +53,7 @@ def _cells(row: ValidationRow) -> tuple[str, ...]:
     verdicts = {True: "ok", False: "OUTSIDE", None: "shown"}
     return (
         row.case,
-        row.metric,
-        row.unit,
+        _metric(row),
         "-" if row.published is None else significant(row.published, 4),
         significant(row.simulated, 4),
         _range(row),
@@ -64,8 +63,17 @@ def _cells(row: ValidationRow) -> tuple[str, ...]:
     )
 
 
+def _metric(row: ValidationRow) -> str:
+    """The metric with its unit, unless its name ends with it."""
+    return (
+        row.metric
+        if row.unit in ("", "1") or row.metric.endswith(f"_{row.unit.lower()}")
+        else f"{row.metric} {row.unit}"
+    )
+
+
 def _range(row: ValidationRow) -> str:
     if row.low is None or row.high is None:
         return ""
-    low, high = significant(row.low, 4), significant(row.high, 4)
+    low, high = significant(row.low, 3), significant(row.high, 3)
     return "" if low == high else f"[{low}-{high}]"

@@ -20,7 +20,7 @@ def test_the_table_shows_both_numbers_the_range_and_the_verdict() -> None:
         "ms",
         "34.64",
         "34.10",
-        "[31.50-36.80]",
+        "[31.5-36.8]",
         "-1.6",
         "8",
         "ok",
