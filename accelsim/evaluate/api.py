@@ -11,7 +11,7 @@ from accelsim.evaluate.validate import suites, validate_suites
 from accelsim.evaluate.verify import verify_model
 from accelsim.frontends.catalogue import LoadedModel, load_model
 from accelsim.hw.load import load_hardware
-from accelsim.ir import Activity
+from accelsim.ir import Activity, FrozenMap
 from accelsim.results import Equivalence, Executor, Result
 
 __all__ = ["run_main_job", "simulate_spec", "suites", "validate_suites"]
@@ -60,7 +60,8 @@ def run_main_job(
     progress(f"timing on {described.name}")
     frames = {name: frame_of(one, activities[name]) for name, one in loaded.items()}
     result = timed([frames[name] for name in names], described, trace=True)
-    return replace(result, executor=executors[0], equivalence=_worst(equivalences))
+    kept = {loaded[name].task: found for name, found in activities.items() if found is not None}
+    return replace(result, executor=executors[0], equivalence=_worst(equivalences), activities=FrozenMap(kept))
 
 
 def _worst(found: Sequence[Equivalence]) -> Equivalence | None:

@@ -59,8 +59,8 @@ class Activity:
     graph_digest: str = ""
     precision: str = "float32"
 
-    def save(self, path: Path) -> None:
-        """Write as JSON, under a temporary name first."""
+    def to_json(self) -> str:
+        """The text of an activity file."""
         record = {
             "source": self.source,
             "graph_digest": self.graph_digest,
@@ -76,9 +76,7 @@ class Activity:
                 for name, r in self.routings.items()
             },
         }
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        return json.dumps(record) + "\n"
 
 
 def load_activity(path: Path, *, nodes: Mapping[str, tuple[int, int, int]]) -> Activity:

@@ -1,5 +1,5 @@
-"""A run's folder: result.json, report.txt, nodes.csv, latency.png and trace.json, written together or not
-at all.
+"""A run's folder: result.json, report.txt, nodes.csv, latency.png, trace.json and the recorded activity of each task,
+written together or not at all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from accelsim.report.trace import trace_text
 from accelsim.results.result import Result
 from accelsim.results.store import Content, check_folder, write_folder
 
-RUN_FILES = ("result.json", "report.txt", "nodes.csv", "latency.png", "trace.json")
+RUN_FILES = ("result.json", "report.txt", "nodes.csv", "latency.png", "trace.json", "activity-*.json")
 
 
 def check_run_folder(folder: Path) -> None:
@@ -34,5 +34,7 @@ def write_run_report(result: Result, folder: Path, *, trace: bool = True) -> tup
     }
     if trace:
         files["trace.json"] = trace_text(result).encode()
+    for task, activity in result.activities.items():
+        files[f"activity-{task}.json"] = activity.to_json().encode()
     write_folder(folder, files, replaces=RUN_FILES)
     return tuple(files)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import InputError, MissingExtraError
+from accelsim.ir.activity import Activity
 from accelsim.ir.frozen import FrozenMap
 from accelsim.results.codec import decode, encode
 from accelsim.results.equivalence import (
@@ -47,6 +48,9 @@ __all__ = [
 ]
 
 FORMAT = "accelsim-result/1"
+
+_OWN_FILES = ("events", "activities")
+"""Parts of a result that are written to files of their own."""
 
 _DERIVED_AFTER = {"throughput_per_s": "energy_j", "on_chip_bytes": "dram_bytes", "resources": "fits"}
 
@@ -228,6 +232,7 @@ class Result:
     frames: tuple[FrameResult, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     events: tuple[Event, ...] = ()
+    activities: FrozenMap[str, Activity] = field(default_factory=FrozenMap)
     equivalence: Equivalence | None = None
     executor: Executor | None = None
     accuracy: FrozenMap[str, float] | None = None
@@ -261,7 +266,7 @@ class Result:
         """Plain values under the documented keys; `energy_j`, `dram_bytes`, `fits` are derived and added."""
         record: dict[str, Any] = {"format": FORMAT}
         for item in fields(self):
-            if item.name != "events":
+            if item.name not in _OWN_FILES:
                 record[item.name] = encode(getattr(self, item.name))
             if item.name in _DERIVED_AFTER:
                 name = _DERIVED_AFTER[item.name]
@@ -273,7 +278,7 @@ class Result:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Result:
-        """The inverse of `to_json`, without events.
+        """The inverse of `to_json`, without what has files of its own.
 
         Raises InputError when the record is not a result of ours.
         """

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 
 from accelsim.errors import InputError
@@ -21,7 +22,8 @@ def check_folder(path: Path, names: Collection[str]) -> None:
     """Raises InputError when `write_folder` could not put files called `names` there without touching
     others'.
 
-    A folder may be replaced when it is empty, or holds an older run: the marker file and only `names`.
+    A folder may be replaced when it is empty, or holds an older run: the marker file and only `names`, which may be
+    patterns such as 'activity-*.json'.
     """
     if not path.exists():
         blocker = next(parent for parent in path.absolute().parents if parent.exists())
@@ -35,7 +37,7 @@ def check_folder(path: Path, names: Collection[str]) -> None:
     present = {entry.name for entry in path.iterdir()}
     if not present:
         return
-    foreign = sorted(present - set(names))
+    foreign = sorted(name for name in present if not any(fnmatch(name, pattern) for pattern in names))
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise InputError(f"{path}: holds '{foreign[0]}'{more}, not from accelsim; give a new or empty folder")

@@ -34,9 +34,9 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_run_writes_its_five_files_and_nothing_else(run_folder: Path) -> None:
-    expected = {"report.txt", "result.json", "nodes.csv", "latency.png", "trace.json"}
-    assert {path.name for path in run_folder.iterdir()} >= expected
+def test_a_run_writes_its_files_and_nothing_else(run_folder: Path) -> None:
+    expected = {"report.txt", "result.json", "nodes.csv", "latency.png", "trace.json", "activity-semseg.json"}
+    assert {path.name for path in run_folder.iterdir()} == expected
     assert [path for path in run_folder.parent.iterdir() if path != run_folder] == []
 
 
@@ -67,6 +67,14 @@ def test_the_run_was_timed_with_the_routing_that_the_engine_took(run_folder: Pat
     assert scenario["activity_source"].startswith("recorded by the engine")
     assert len(scenario["active_experts"]) == 6
     assert all(8 <= active <= experts == 16 for active, experts in scenario["active_experts"].values())
+
+
+def test_the_recorded_activity_can_be_timed_again_without_an_execution(run_folder: Path) -> None:
+    cycles = json.loads((run_folder / "result.json").read_text())["cycles"]
+    words = ("simulate", "m3vit-tiny", "edge-moe-zcu102", "--activity", run_folder / "activity-semseg.json")
+    again = accelsim(*words, "--format", "json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["cycles"] == cycles
 
 
 def test_the_node_table_and_the_trace_are_readable(run_folder: Path) -> None:

@@ -12,32 +12,43 @@ from pathlib import Path
 import pytest
 
 from accelsim.errors import InputError, MissingExtraError
+from accelsim.ir import Activity, FrozenMap, Routing, load_activity
 from accelsim.report import plot
 from accelsim.report.nodes import nodes_csv
 from accelsim.report.trace import trace_record, trace_text
-from accelsim.report.write import RUN_FILES, check_run_folder, write_run_report
+from accelsim.report.write import check_run_folder, write_run_report
 from accelsim.results import Event, Result
 from tests.results.sample import CLOCK_HZ, sample_result
 
+FILES = {"result.json", "report.txt", "nodes.csv", "latency.png", "trace.json", "activity-semseg.json"}
 
-def test_a_run_folder_holds_the_five_files(tmp_path: Path) -> None:
-    names = write_run_report(sample_result(), tmp_path / "run")
-    assert set(names) == set(RUN_FILES) == {path.name for path in (tmp_path / "run").iterdir()}
+
+def _run() -> Result:
+    activity = Activity("recorded", FrozenMap({"moe": Routing.from_ids([(0, 1), (1, 0)], 2)}))
+    return replace(sample_result(), activities=FrozenMap({"semseg": activity}))
+
+
+def test_a_run_folder_holds_its_files_and_no_others(tmp_path: Path) -> None:
+    names = write_run_report(_run(), tmp_path / "run")
+    assert set(names) == FILES == {path.name for path in (tmp_path / "run").iterdir()}
     record = json.loads((tmp_path / "run/result.json").read_text())
     assert Result.from_json(record) == replace(sample_result(), events=())
+    activity = load_activity(tmp_path / "run/activity-semseg.json", nodes={"moe": (2, 2, 2)})
+    assert activity.routings == _run().activities["semseg"].routings
     assert (tmp_path / "run/latency.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_writing_again_without_a_trace_removes_the_old_trace(tmp_path: Path) -> None:
-    write_run_report(sample_result(), tmp_path / "run")
+    write_run_report(_run(), tmp_path / "run")
     write_run_report(sample_result(), tmp_path / "run", trace=False)
     assert not (tmp_path / "run/trace.json").exists()
+    assert not (tmp_path / "run/activity-semseg.json").exists()
 
 
 def test_the_same_result_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        write_run_report(sample_result(), tmp_path / name)
-    for file in RUN_FILES:
+        write_run_report(_run(), tmp_path / name)
+    for file in FILES:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
 
 
