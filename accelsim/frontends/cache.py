@@ -13,6 +13,7 @@ from pathlib import Path
 
 from accelsim.errors import AccelsimError, InputError
 from accelsim.frontends.modelspec import ModelSpec
+from accelsim.frontends.sources import as_text, unchanged
 from accelsim.ir.graph import Graph
 from accelsim.ir.store import load_graph, save_graph
 from accelsim.ir.tensorfile import read_tensors, write_tensors
@@ -25,6 +26,7 @@ Inputs = Mapping[str, Array]
 _PACKAGE = Path(__file__).resolve().parent.parent
 _ROOMS = ("frontends", "ops", "ir")
 _INPUTS_FILE = "inputs.safetensors"
+_SOURCES_FILE = "sources.json"
 _KEPT_ENTRIES = 16  # every change of a source makes a new entry of the size of the model
 
 
@@ -47,26 +49,38 @@ def read_entry(folder: Path) -> Entry | None:
     if not (folder / "graph.json").is_file():
         return None
     try:
+        if not unchanged((folder / _SOURCES_FILE).read_text(encoding="utf-8")):
+            return None
         graph = verified(load_graph(folder), after="reading the cache")
         arrays = read_tensors(folder / _INPUTS_FILE)
         first, second = (
             {name: arrays[f"{seed}.{name}"] for name in graph.inputs if f"{seed}.{name}" in arrays} for seed in range(2)
         )
-    except AccelsimError:
+    except (AccelsimError, OSError, UnicodeDecodeError):
         return None
     os.utime(folder)  # entries that are used are the last to be dropped
     complete = len(first) == len(second) == len(graph.inputs)
     return Entry(graph, (first, second), folder) if complete else None
 
 
-def write_entry(folder: Path, graph: Graph, inputs: tuple[Inputs, Inputs], save_more: Callable[[Path], None]) -> None:
+def write_entry(
+    folder: Path,
+    graph: Graph,
+    inputs: tuple[Inputs, Inputs],
+    sources: dict[str, str],
+    *,
+    save_more: Callable[[Path], None],
+) -> None:
     """Write an entry; the graph's structure comes last and makes it valid. Raises InputError if it cannot.
 
-    `save_more` adds files of the front end to the folder.
+    `sources` are the files the model was built from; `save_more` adds files of the front end to the folder.
     """
     try:
+        for odd in (path for path in folder.glob("*") if path.is_dir()):
+            shutil.rmtree(odd)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "graph.json").unlink(missing_ok=True)
+        (folder / _SOURCES_FILE).write_text(as_text(sources), encoding="utf-8")
         save_more(folder)
         named = {f"{seed}.{name}": array for seed, given in enumerate(inputs) for name, array in given.items()}
         write_tensors(folder / _INPUTS_FILE, named)
@@ -86,8 +100,8 @@ def _drop_oldest(entries: Path) -> None:
 def _key(spec: ModelSpec, task: str) -> str:
     settings = [spec.name, spec.file.name, spec.builder, task, spec.scope, sorted(spec.arguments.items())]
     digest = hashlib.sha256(json.dumps([settings, _torch_version()], default=str).encode())
-    sources = sorted(spec.file.parent.glob("*.py"))
-    sources += [path for room in _ROOMS for path in sorted((_PACKAGE / room).glob("*.py"))]
+    digest.update(str(spec.file.resolve()).encode())
+    sources = [path for room in _ROOMS for path in sorted((_PACKAGE / room).glob("*.py"))]
     for path in sources:
         digest.update(f"\n{path.parent.name}/{path.name}\n".encode())
         digest.update(path.read_bytes())

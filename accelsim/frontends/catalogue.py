@@ -62,6 +62,6 @@ def _traced(spec: ModelSpec, task: str, folder: Path) -> Entry:
         if error.name != "torch":
             raise
         raise MissingExtraError("torch", "torch", f"tracing {spec.name}") from None
-    traced, inputs = trace_model(spec, task)
-    write_entry(folder, traced.graph, inputs, partial(save_program, traced))
+    traced, inputs, sources = trace_model(spec, task)
+    write_entry(folder, traced.graph, inputs, sources, save_more=partial(save_program, traced))
     return Entry(traced.graph, inputs, folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,16 +18,18 @@ import torch
 from accelsim.errors import InputError, did_you_mean
 from accelsim.frontends.cache import Inputs
 from accelsim.frontends.modelspec import ModelSpec
+from accelsim.frontends.sources import is_users, recorded_sources
 from accelsim.frontends.torch import Traced, trace_program
 from accelsim.frontends.torch_types import to_array
 
 
-def trace_model(spec: ModelSpec, task: str) -> tuple[Traced, tuple[Inputs, Inputs]]:
-    """The trace of a model and its example inputs for the seeds 0 and 1."""
-    module, first, second = build_model(spec, task)
+def trace_model(spec: ModelSpec, task: str) -> tuple[Traced, tuple[Inputs, Inputs], dict[str, str]]:
+    """The trace of a model, its example inputs for the seeds 0 and 1, and digests of the files it was built from."""
+    with recorded_sources(spec.file) as sources:
+        module, first, second = build_model(spec, task)
     traced = trace_built(spec, task, module, first)
     names = traced.graph.inputs
-    return traced, (_named(names, first), _named(names, second))
+    return traced, (_named(names, first), _named(names, second)), sources
 
 
 def trace_built(spec: ModelSpec, task: str, module: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> Traced:
@@ -55,11 +58,23 @@ def build_model(
         _check_arguments(where, builder, arguments)
         try:
             built = builder(**arguments)
-        except (ValueError, TypeError) as error:
-            raise InputError(f"{where}: {error}") from error
+        except (Exception, SystemExit) as error:
+            raise InputError(f"{_place(error, spec.file)}: {where} failed: {_words(error)}") from error
         module, first = _checked(where, built)
         second = _second(source, first, arguments)
     return module, first, second
+
+
+def _place(error: BaseException, file: Path) -> str:
+    """file:line of the user's code that raised, as near to the error as their own files reach."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(file.parent)]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else str(file)
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"it ended the program with code {error.code}"
+    return str(error) if isinstance(error, (ValueError, TypeError)) else f"{type(error).__name__}: {error}"
 
 
 def _checked(where: str, built: object) -> tuple[torch.nn.Module, tuple[torch.Tensor, ...]]:
@@ -99,7 +114,7 @@ def _noise(rng: np.random.Generator, like: torch.Tensor) -> torch.Tensor:
 def _builder_module(file: Path) -> Iterator[ModuleType]:
     """Import a file whose neighbours it may import by their plain names.
 
-    Neither stays in `sys.modules`: two folders may both have a `parts.py`.
+    None of them stays in `sys.modules`: two folders may both have a `parts.py`, and a file may change.
     """
     if not file.is_file():
         raise InputError(f"{file}: no such file")
@@ -119,8 +134,9 @@ def _builder_module(file: Path) -> Iterator[ModuleType]:
     finally:
         sys.path.remove(str(file.parent))
         for added in set(sys.modules) - before | {name}:
-            found = getattr(sys.modules.get(added), "__file__", None)
-            if found and Path(found).parent == file.parent:
+            module = sys.modules.get(added)
+            places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+            if any(place and Path(place).is_relative_to(file.parent) and is_users(Path(place)) for place in places):
                 del sys.modules[added]
 
 

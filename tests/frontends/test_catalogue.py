@@ -151,13 +151,11 @@ def test_the_cache_gives_the_same_graph_and_inputs_without_tracing(
         assert np.array_equal(first.other_inputs[name], second.other_inputs[name])
 
 
-def test_the_entry_depends_on_source_neighbours_arguments_and_task(cache: Path, tmp_path: Path) -> None:
+def test_the_entry_depends_on_place_arguments_and_task(cache: Path, tmp_path: Path) -> None:
     spec = find_model(adder(tmp_path))
     folders = [entry_folder(spec, ""), entry_folder(spec, "depth"), entry_folder(spec.with_arguments({"a": 1}), "")]
-    adder(tmp_path, amount=2.0)
-    folders.append(entry_folder(spec, ""))
-    (tmp_path / "part.py").write_text("")
-    folders.append(entry_folder(spec, ""))
+    (tmp_path / "elsewhere").mkdir()
+    folders.append(entry_folder(find_model(adder(tmp_path / "elsewhere")), ""))
     assert len(set(folders)) == len(folders)
 
 
