@@ -12,11 +12,13 @@ from accelsim.errors import AccelsimError, InputError
 def check(files: tuple[str, ...]) -> None:
     """Read each hardware FILE (or shipped name) and print every error with its line and column."""
     from accelsim.hw.load import load_hardware
+    from accelsim.mapping.names import check_names
 
     wrong = 0
     for file in files:
         try:
             hardware = load_hardware(file)
+            check_names(hardware)
         except AccelsimError as error:
             wrong += 1
             for line in str(error).splitlines():

@@ -1,13 +1,16 @@
 """The entry point `accelsim`: the table of commands, and how every run ends.
 
 Exit codes: 0 ok, 1 a bug of ours, 2 bad input or usage, 3 does not fit or unsupported, 5 out of tolerance,
-130 interrupted, 141 the reader of stdout went away.
+130 interrupted, 141 the reader of stdout went away, 143 terminated.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 
@@ -19,6 +22,7 @@ from accelsim.version import VERSION
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+_OUTPUT_ERRORS = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EBADF)
 
 COMMANDS = {
     "run": LazyCommand("accelsim.cli.run:run", "trace, execute, verify, time and report a model on hardware"),
@@ -52,6 +56,10 @@ def cli(debug: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; no exception leaves this function."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (lives as long as the process)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminated)
     try:
         with cli.make_context("accelsim", list(words)) as context:
             cli.invoke(context)
@@ -73,11 +81,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The interpreter flushes stdout once more at exit; give it a place that takes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except MemoryError:
+        click.echo("accelsim: error: not enough memory on this machine; try a smaller model or input", err=True)
+        return 3
+    except OSError as error:
+        if error.errno not in _OUTPUT_ERRORS:
+            return _bug(error, words)
+        click.echo(f"accelsim: error: the output cannot be written: {error.strerror}", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
     except Exception as error:
-        click.echo(f"accelsim: error: this is a bug of accelsim: {type(error).__name__}: {error}", err=True)
-        _trace(words)
-        return 1
+        return _bug(error, words)
     return 0
+
+
+def _terminated(number: int, frame: object) -> None:
+    """End as an exception does, so that child processes and half-written files are cleaned up."""
+    raise SystemExit(128 + number)
+
+
+def _bug(error: Exception, words: Sequence[str]) -> int:
+    click.echo(f"accelsim: error: this is a bug of accelsim: {type(error).__name__}: {error}", err=True)
+    _trace(words)
+    return 1
 
 
 def _usage(error: click.ClickException) -> int:

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from accelsim.engine import compile
-from accelsim.evaluate.simulate import Progress, activity_of, frame_of, silent, simulate_spec, timed
+from accelsim.evaluate.simulate import Progress, activity_of, frame_of, hardware_for, silent, simulate_spec, timed
 from accelsim.evaluate.validate import suites, validate_suites
 from accelsim.evaluate.verify import verify_model
 from accelsim.frontends.catalogue import LoadedModel, load_model
-from accelsim.hw.load import load_hardware
 from accelsim.ir import Activity, FrozenMap
 from accelsim.results import Equivalence, Executor, Result
 
@@ -37,18 +36,18 @@ def run_main_job(
     A design that does not fit comes back with `fits` false, and without `allow_unfit` nothing is executed for it.
     Raises what the steps raise (see `load_model`, `verify_model`, `simulate_frames`).
     """
-    described = load_hardware(hardware, dict(overrides or {}))
+    described = hardware_for(hardware, overrides)
     names = tuple(tasks) or (task,)
     loaded: dict[str | None, LoadedModel] = {}
     for name in names:
         if name not in loaded:
-            progress(f"tracing {model}{f' for {name}' if name else ''}")
+            progress(f"loading {model}{f' for {name}' if name else ''}")
             loaded[name] = load_model(model, task=name)
     activities: dict[str | None, Activity | None] = {}
     executors: list[Executor] = []
     equivalences = []
     for name, one in loaded.items():
-        progress(f"executing {one.task}")
+        progress(f"executing {one.task or one.model}")
         executable = compile(one.graph, threads=THREADS)
         executable(dict(one.inputs))  # the first call pays for cold caches
         run = executable(dict(one.inputs))

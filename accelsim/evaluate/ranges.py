@@ -26,14 +26,21 @@ def latency_range(frames: Sequence[Frame], hardware: Hardware) -> LatencyRange:
         return time_frames(frames, changed).cycles / changed.clock_hz
 
     fastest, slowest = hardware, hardware
-    effects = []
+    effects, undecided = [], []
     for estimate in hardware.timing_estimates():
         low = seconds(hardware.with_values({estimate.path: estimate.low}))
         high = seconds(hardware.with_values({estimate.path: estimate.high}))
         effects.append(_effect(estimate, low, high))
-        best, worst = (estimate.low, estimate.high) if low <= high else (estimate.high, estimate.low)
+        if low == high:
+            undecided.append(estimate)
+            continue
+        best, worst = (estimate.low, estimate.high) if low < high else (estimate.high, estimate.low)
         fastest = fastest.with_values({estimate.path: best})
         slowest = slowest.with_values({estimate.path: worst})
+    for estimate in undecided:  # no effect by itself, but perhaps together with the others
+        ends = [{estimate.path: end} for end in (estimate.low, estimate.high)]
+        fastest = min((fastest.with_values(end) for end in ends), key=seconds)
+        slowest = max((slowest.with_values(end) for end in ends), key=seconds)
     effects.sort(key=lambda e: (-abs(e.latency_high_s - e.latency_low_s), e.path))
     return LatencyRange(Range(seconds(fastest), seconds(slowest)), tuple(effects))
 

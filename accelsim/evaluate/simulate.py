@@ -11,6 +11,7 @@ from accelsim.frontends.catalogue import LoadedModel, load_model
 from accelsim.hw.load import load_hardware
 from accelsim.hw.schema import Hardware
 from accelsim.ir import Activity, FrozenMap, Graph
+from accelsim.mapping.names import check_names
 from accelsim.results import Alternative, Range, Result
 from accelsim.shipped import shipped_dir
 from accelsim.sim.assumption import activity_for, routed_nodes
@@ -42,7 +43,7 @@ def simulate_spec(
     """
     if activity == "recorded":
         raise InputError("activity 'recorded' needs an execution: use `accelsim run`, or give a file or 'uniform'")
-    described = load_hardware(hardware, dict(overrides or {}))
+    described = hardware_for(hardware, overrides)
     names = tuple(tasks) or (task,)
     loaded: dict[str | None, LoadedModel] = {}
     for name in names:
@@ -52,6 +53,13 @@ def simulate_spec(
     frames = {name: frame_of(one, activity_of(one.graph, activity)) for name, one in loaded.items()}
     progress(f"timing on {described.name}")
     return checked_fit(timed([frames[name] for name in names], described), allow_unfit)
+
+
+def hardware_for(name: str, overrides: Mapping[str, object] | None = None) -> Hardware:
+    """A hardware description whose names of ops have been checked too. Raises InputError."""
+    described = load_hardware(name, dict(overrides or {}))
+    check_names(described)
+    return described
 
 
 def activity_of(graph: Graph, activity: str) -> Activity | None:
@@ -94,7 +102,8 @@ def _alternatives(frames: Sequence[Frame], hardware: Hardware) -> tuple[Alternat
     if not any(routed_nodes(frame.graph) for frame in frames):
         return ()
     found = []
-    for assumption in ("uniform", "skewed", "worst-case"):
+    ordered = hardware.schedule.experts.order == "expert-major"  # the only order that worst-case is made for
+    for assumption in ("uniform", "skewed", *(("worst-case",) if ordered else ())):
         assumed = [replace(frame, activity=activity_for(frame.graph, assumption)) for frame in frames]
         cycles = time_frames(assumed, hardware).cycles
         found.append(Alternative(assumption, cycles, cycles / hardware.clock_hz))

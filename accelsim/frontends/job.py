@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +19,7 @@ from accelsim.ir.tensorfile import read_tensors, write_tensors
 from accelsim.ir.weights import Array
 
 OUTPUT_PREFIX = "output:"
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,12 @@ class Job:
         return ModelSpec(self.model, Path(self.file), self.builder, FrozenMap(self.arguments), scope=self.scope)
 
 
+def end_with_parent() -> None:
+    """Ask the kernel (Linux) to end this process when the one that started it is gone, however that ended."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def read_job(path: Path) -> Job:
     """Raises InputError for what is not a job."""
     try:
@@ -71,6 +81,7 @@ def run_as_program(run: Callable[[Job], None], arguments: Sequence[str]) -> int:
     if len(arguments) != 2:
         print(f"usage: {Path(arguments[0]).name} JOB.json", file=sys.stderr)
         return 2
+    end_with_parent()
     try:
         run(read_job(Path(arguments[1])))
     except AccelsimError as error:

@@ -66,7 +66,8 @@ Memory = Annotated[Dram | Buffer, Field(discriminator="kind")]
 class Link(Part):
     """A path between a memory and the units: an AXI master of `width` behind a port of `port_width`.
 
-    `latency` is the start-up of each held load, in cycles of the link's clock. `carries` lists classes of
+    `latency` is the start-up of each held load, in cycles of the link's clock; that of streams is part of the fill of
+    the units. `carries` lists classes of
     tensors: `parameter` (all constants), `op.role` of the consumer or producer (`attention.q`,
     `layer_norm.y`), `model.input`, or `*` for whatever no other entry names. With `burst`, `outstanding` and
     `round_trip` given, a window of bursts takes max(outstanding * burst, round_trip + burst) cycles.
@@ -77,7 +78,7 @@ class Link(Part):
     clock: Name | None = None
     width: Bits
     port_width: Bits
-    latency: Cycles
+    latency: Cycles = default(0, "cycles")
     burst: Beats | None = None
     outstanding: Count | None = None
     round_trip: Cycles | None = None

@@ -79,8 +79,10 @@ class Activity:
         return json.dumps(record) + "\n"
 
 
-def load_activity(path: Path, *, nodes: Mapping[str, tuple[int, int, int]]) -> Activity:
+def load_activity(path: Path, *, nodes: Mapping[str, tuple[int, int, int]], graph_digest: str = "") -> Activity:
     """Read an activity file for a graph whose routed nodes are `nodes`: name -> (tokens, top_k, experts).
+
+    A file recorded on another graph than that of `graph_digest`, or at another precision, says so in its source.
 
     A file that has one routing named `*` gives it to every node (the report says so). Raises InputError where the
     file does not fit the nodes.
@@ -107,18 +109,25 @@ def load_activity(path: Path, *, nodes: Mapping[str, tuple[int, int, int]]) -> A
                 f"{path}: routing of '{name}' is for {routing.tokens} tokens, top-{routing.top_k} of "
                 f"{routing.experts} experts; the model has {tokens} tokens, top-{top_k} of {experts}"
             )
+        if max(routing.queues) > tokens:
+            raise InputError(
+                f"{path}: a queue of '{name}' holds {max(routing.queues)} tokens, but there are {tokens} and each "
+                "takes an expert once"
+            )
         if sum(routing.queues) != tokens * top_k:
             raise InputError(
                 f"{path}: queues of '{name}' sum to {sum(routing.queues)}, but {tokens} tokens x {top_k} = "
                 f"{tokens * top_k}"
             )
         routings[name] = routing
-    return Activity(
-        source=f"{source}{' (one layer reused for all)' if shared is not None and len(nodes) > 1 else ''}",
-        routings=FrozenMap(routings),
-        graph_digest=str(record.get("graph_digest", "")),
-        precision=str(record.get("precision", "float32")),
-    )
+    recorded_on, precision = str(record.get("graph_digest", "")), str(record.get("precision", "float32"))
+    remarks = {
+        "one layer reused for all": shared is not None and len(nodes) > 1,
+        "recorded on another graph": bool(recorded_on and graph_digest) and recorded_on != graph_digest,
+        f"recorded at {precision}": precision != "float32",
+    }
+    told = ", ".join(remark for remark, holds in remarks.items() if holds)
+    return Activity(f"{source} ({told})" if told else source, FrozenMap(routings), recorded_on, precision)
 
 
 def _routing(entry: Mapping[str, object]) -> Routing:
@@ -130,6 +139,11 @@ def _routing(entry: Mapping[str, object]) -> Routing:
         raise ValueError("queue lengths are whole numbers >= 0")
     ids, gates = entry.get("ids"), entry.get("gates")
     if isinstance(ids, list):
+        if len(ids) != tokens:
+            raise ValueError(f"'ids' has {len(ids)} rows for {tokens} tokens")
+        for row in ids:
+            if len(row) != top_k or len(set(row)) != top_k or any(not 0 <= expert < len(queues) for expert in row):
+                raise ValueError(f"{row} in 'ids' are not {top_k} different experts of {len(queues)}")
         routing = Routing.from_ids(ids, len(queues), gates if isinstance(gates, list) else None)
         if routing.queues != tuple(queues):
             raise ValueError("'queues' do not count what 'ids' list")

@@ -172,7 +172,7 @@ def _frames(result: Result) -> Table:
         )
         for index, frame in enumerate(result.frames, 1)
     )
-    headings = (">frame", "task", f">{scale.unit}", ">reloaded KiB", ">reload cycles", ">% of frame")
+    headings = (">frame", "task", f">{scale.unit}", ">new weights KiB", ">extra cycles", ">% of frame")
     return Table("Frames of the task sequence", headings, rows)
 
 

@@ -199,11 +199,11 @@ class Provenance:
 class Result:
     """One model on one accelerator in one scenario.
 
-    `latency_s` is one frame's, or the whole sequence's when `frames` are given; `initiation_interval_s`
-    separates two frames in steady state. `ranges` maps a metric (a key of the JSON such as 'latency_s') to
-    what the estimates allow; `energy` maps a scope to joules, `energy_components` 'scope.component' to
-    joules. `folded_nodes` counts layout nodes that cost nothing (why stands in `assumptions`). `accuracy`
-    maps a metric to its value.
+    `latency_s` is one frame's, or the whole sequence's when `frames` are given; `initiation_interval_s` is the mean
+    distance of two frames, one over the throughput. `ranges` maps a metric (a key of the JSON such as 'latency_s')
+    to what the estimates allow; `energy` maps a scope to joules, `energy_components` 'scope.component' to joules.
+    `folded_nodes` counts layout nodes that cost nothing (why stands in `assumptions`). `accuracy` maps a metric to
+    its value.
     """
 
     model: str

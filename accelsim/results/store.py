@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Collection, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,6 +16,7 @@ from accelsim.errors import InputError
 Content = bytes | Callable[[Path], None]
 """A file's bytes, or a function that writes the file at the path it is given."""
 
+_ABANDONED_S = 60.0  # no report takes that long to write
 MARKER = "result.json"
 _MARK = b'"format": "accelsim-'
 
@@ -29,6 +32,8 @@ def check_folder(path: Path, names: Collection[str]) -> None:
         blocker = next(parent for parent in path.absolute().parents if parent.exists())
         if not blocker.is_dir():
             raise InputError(f"{path}: '{blocker}' is a file; give another folder")
+        if not os.access(blocker, os.W_OK | os.X_OK):
+            raise InputError(f"{path}: nothing can be made in '{blocker}'; give another folder")
         return
     if not path.is_dir():
         raise InputError(f"{path}: is a file; give a folder")
@@ -52,8 +57,9 @@ def write_folder(path: Path, files: Mapping[str, Content], *, replaces: Collecti
     The files go to a temporary folder beside `path` first and are moved in one step. `replaces` are names
     that an older run may hold besides those of `files`. Raises InputError.
     """
-    check_folder(path, {*files, *replaces})
     target = path.resolve()
+    _sweep(target)
+    check_folder(path, {*files, *replaces})
     made = _make_parents(target)
     try:
         partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
@@ -114,6 +120,21 @@ def _swap(partial: Path, target: Path) -> None:
         aside.rename(target)
         raise
     shutil.rmtree(aside)
+
+
+def _sweep(target: Path) -> None:
+    """Mend what a killed run left beside `target`: an older result that was set aside comes back, parts of a new one
+    go."""
+    if not target.parent.is_dir():
+        return
+    for left in sorted(target.parent.glob(f".{glob.escape(target.name)}.*.partial.old")):
+        if not target.exists():
+            left.rename(target)
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
+        if time.time() - left.stat().st_mtime > _ABANDONED_S:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _umask() -> int:

@@ -33,7 +33,7 @@ def simulate_frames(frames: Sequence[Frame], hardware: Hardware, *, trace: bool 
     demands = resources(hardware)
     kept = _kept_bytes(timing)
     chip = {name: max(size, kept.get(name, 0)) for name, size in on_chip_bytes(hardware).items()}
-    interval = _last_frame_cycles(timing) / hardware.clock_hz
+    interval = seconds / len(frames)  # stages run one after the other, so frames do too
     first = frames[0]
     return Result(
         model=first.graph.name,
@@ -78,10 +78,12 @@ def simulate_frames(frames: Sequence[Frame], hardware: Hardware, *, trace: bool 
 def _scenario(frames: Sequence[Frame]) -> Scenario:
     activities = [frame.activity for frame in frames if frame.activity is not None]
     sources = dict.fromkeys(activity.source for activity in activities)
+    several = len({frame.task for frame in frames}) > 1
     active = {
-        name: (routing.active, routing.experts)
-        for activity in activities[:1]
-        for name, routing in activity.routings.items()
+        f"{frame.task}: {name}" if several else name: (routing.active, routing.experts)
+        for frame in frames
+        if frame.activity is not None
+        for name, routing in frame.activity.routings.items()
     }
     first = frames[0].graph
     batch = first.tensors[first.inputs[0]].shape[0] if first.inputs and first.tensors[first.inputs[0]].shape else 1
@@ -127,11 +129,6 @@ def _frame_cycles(timing: Timing) -> list[int]:
     for frame, own in zip(timing.frame_of, timing.row_causes.sum(axis=1), strict=True):
         cycles[frame] += int(own)
     return cycles
-
-
-def _last_frame_cycles(timing: Timing) -> int:
-    """Between two frames in steady state: stages run one after the other, so a frame's own time."""
-    return _frame_cycles(timing)[-1]
 
 
 def _frame_results(timing: Timing) -> tuple[FrameResult, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = accelsim("run", "m3vit-tiny", "edge-moe-zcu102", "--task", "semseg", "--out", folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("m3vit-tiny (semseg) on edge-moe-zcu102\n")
-    assert "tracing" in done.stderr
+    assert "loading" in done.stderr
     return folder
 
 
@@ -165,3 +166,22 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "thesis.tex" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("after", ["executing", "running", "comparing", "timing", "writing"])
+def test_a_run_that_is_terminated_leaves_nothing_behind(tmp_path: Path, after: str) -> None:
+    """SIGTERM at a step of the job: no half-written folder, no process that goes on."""
+    out = tmp_path / "out"
+    words = ["run", "m3vit-tiny", "edge-moe-zcu102", "--out", str(out)]
+    running = subprocess.Popen([sys.executable, "-m", "accelsim", *words], stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    for line in running.stderr:
+        if after in line:
+            running.send_signal(signal.SIGTERM)
+            break
+    running.stderr.close()
+    assert running.wait() in (128 + signal.SIGTERM, 0)
+    left = [path.name for path in tmp_path.iterdir()]
+    assert left in ([], ["out"])
+    if left:
+        assert json.loads((out / "result.json").read_text())["cycles"] > 0

@@ -103,3 +103,14 @@ def test_additions_are_slower_than_their_port_because_three_streams_exceed_the_d
     assert ceiling < adds < 1.10 * ceiling
     free = edge_moe.with_values({"memories.ddr.bandwidth": 1e12})
     assert _cycles(m3vit, free, "edge-moe-released-task0")["add"] == pytest.approx(expected, rel=0.10)
+
+
+def test_an_attention_node_moves_exactly_the_published_bytes(m3vit: Graph, edge_moe: Hardware) -> None:
+    """Groups of 4 rows re-read all keys; 3 heads of scores and of statistics are stored as 4."""
+    timing = time_frames([Frame("semseg", m3vit, load_activity("uniform", m3vit))], edge_moe)
+    rows = [row for row, stage in enumerate(timing.stages) if stage.node == "encoder.blocks.0.attn.attention"]
+    read, written = timing.row_bytes[rows].sum(axis=0).tolist()
+    tokens = TOKENS * WIDTH * 4
+    scores, statistics = 33 * TOKENS * 4 * 16, TOKENS * 2 * 16
+    assert written == pytest.approx(scores + statistics + tokens, abs=2)
+    assert read == pytest.approx(2 * 33 * tokens + tokens + scores + statistics, abs=2)

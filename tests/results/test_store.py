@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,16 @@ def test_a_move_that_fails_brings_the_older_run_back(tmp_path: Path, monkeypatch
     with pytest.raises(InputError, match="No space left"):
         write_folder(run, {"result.json": b"new"})
     assert _everything(tmp_path) == {"run/result.json": MARKER}
+
+
+def test_what_a_killed_run_left_is_mended_by_the_next(tmp_path: Path) -> None:
+    """Killed between the two moves: the older result lies aside; killed while writing: a part lies beside."""
+    target = tmp_path / "run"
+    write_folder(target, {"result.json": b'{"format": "accelsim-result/1"}'})
+    target.rename(tmp_path / ".run.abc.partial.old")
+    part = tmp_path / ".run.xyz.partial"
+    part.mkdir()
+    os.utime(part, (1, 1))
+    write_folder(target, {"result.json": b'{"format": "accelsim-result/1", "new": 1}'})
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert b"new" in (target / "result.json").read_bytes()

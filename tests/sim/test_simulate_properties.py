@@ -197,6 +197,12 @@ def test_no_random_routing_is_slower_than_the_worst_case_of_expert_major_order(
     bound = time_frames([worst], edge_moe).cycles
     random = np.random.default_rng(7)
     names = list(worst.activity.routings)
+    heavy = [concentrated(129, 2, 16), uniform(129, 2, 16), skewed(129, 2, 16)]
+    for routing in heavy:
+        for shift in range(16):
+            ids = [tuple((expert + shift) % 16 for expert in row) for row in routing.ids]
+            turned = Activity("turned", FrozenMap({name: Routing.from_ids(ids, 16) for name in names}))
+            assert time_frames([replace(frame, activity=turned)], edge_moe).cycles <= bound
     for _ in range(30):
         skew = random.dirichlet(np.full(16, random.uniform(0.05, 3.0)))
         ids = [

@@ -104,6 +104,7 @@ def _held(context: Context, work: _Work) -> tuple[Stage, ...]:
             f"raise memories.{unit.holds[shared.role]}.words or use fewer units.{name}.outputs",
         )
     tiles = batch * math.ceil(rows / unit.rows.value)
+    _check_companions(context, work, fitting / outputs)
     constants = [o for o in nest.operands if o.constant and o.access is Access.READ]
     moving = [o for o in nest.operands if o not in constants and o is not shared]
     passes = [(outputs // fitting, fitting), (1 if outputs % fitting else 0, outputs % fitting)]
@@ -154,6 +155,24 @@ def _held(context: Context, work: _Work) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
+def _check_companions(context: Context, work: _Work, share: float) -> None:
+    """Whether what is held beside the shared operand (biases) fits the buffer it has."""
+    for operand in work.nest.operands:
+        name = work.unit.holds.get(operand.role)
+        if name is None or operand is work.shared:
+            continue
+        needed = operand.elements * share * context.home(work.node.op, operand).bits / 8
+        buffer = context.buffer(name)
+        if needed > buffer.copy_bytes:
+            raise does_not_fit(
+                f"node '{work.node.name}': operand '{operand.role}' in buffer '{name}' of unit '{work.name}'",
+                needed,
+                buffer.copy_bytes,
+                "bytes",
+                f"raise memories.{name}.words",
+            )
+
+
 def _streamed(context: Context, work: _Work) -> tuple[Stage, ...]:
     name, unit, node, nest, shared, extras = work
     rows, group = nest.size(Axis.ROW), unit.rows.value
@@ -192,11 +211,11 @@ def _streamed(context: Context, work: _Work) -> tuple[Stage, ...]:
                 )
             )
         elif operand.access is Access.READ and unit.skew:
-            streams.extend(context.transfer(node.op, operand, operand.elements / tiles, write=False))
+            streams.extend(context.transfer(node.op, operand, operand.elements / tiles, write=False, stretch=stretch))
         elif operand.access is Access.READ:
-            held.extend(context.transfer(node.op, operand, operand.elements / rounds, write=False))
+            held.extend(context.transfer(node.op, operand, operand.elements / rounds, write=False, stretch=stretch))
         else:
-            stores.extend(context.transfer(node.op, operand, operand.elements / rounds, write=True))
+            stores.extend(context.transfer(node.op, operand, operand.elements / rounds, write=True, stretch=stretch))
     return (
         Stage(
             node=node.name,
