@@ -125,16 +125,16 @@ def _layout(context: Context, node: Node, placed: Placed, *, scope: str) -> tupl
         context.layouts[key] = (tensors, _lay_out(context, node, placed))
     known, stages = context.layouts[key]
     rename = dict(zip(known, tensors, strict=True))
-    return tuple(
+    named = (
         replace(
             stage,
             node=node.name,
             part=_part(stage.part, placed),
             constants=tuple(rename[name] for name in stage.constants),
-            group=_group(context, stage, node, scope),
         )
         for stage in stages
     )
+    return tuple(replace(stage, group=_group(context, stage, node, scope)) for stage in named)
 
 
 def _part(part: str, placed: Placed) -> str:
@@ -150,8 +150,11 @@ def _lay_out(context: Context, node: Node, placed: Placed) -> tuple[Stage, ...]:
 
 
 def _group(context: Context, stage: Stage, node: Node, scope: str) -> str:
-    """The prefetch group: loads overlap earlier work only in the hardware's prefetch scope."""
+    """The prefetch group: loads overlap earlier work only in the hardware's prefetch scope, and those of operands that
+    earlier nodes make only the work of their own stages."""
     prefetch = context.hardware.schedule.prefetch
     if not stage.memory or stage.slots < 2 or prefetch == "none" or (prefetch == "experts" and scope != "experts"):
         return ""
+    if not stage.early:
+        return f"{stage.memory}:{node.name}:{stage.part}"
     return stage.memory if prefetch == "all" else f"{stage.memory}:{node.name}"

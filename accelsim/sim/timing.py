@@ -203,7 +203,7 @@ def _reload(stage: Stage) -> Stage:
 
 def _new_bytes(stages: Sequence[Stage], graph: Graph, used: set[str]) -> int:
     return sum(
-        sum(t.size_bytes for t in stage.held) * stage.rounds
+        stage.loaded_constant_bytes
         for stage in stages
         if any(graph.parameters[name] not in used for name in stage.constants)
     )
