@@ -14,5 +14,9 @@ setup(
         "accelsim._shipped.models": "models",
         "accelsim._shipped.hwconfigs": "hwconfigs",
     },
-    package_data={"": ["*.yaml", "*.json", "*.safetensors"]},
+    package_data={
+        "": ["*.yaml", "*.json", "*.csv", "*.safetensors"],
+        "accelsim.hw": ["tables/*.yaml"],
+        "accelsim.evaluate": ["published/*"],
+    },
 )

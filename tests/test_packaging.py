@@ -28,13 +28,13 @@ def test_every_shipped_file_is_in_the_wheel(built: Path, folder: str) -> None:
     wanted = {
         path.relative_to(ROOT / folder)
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in (".py", ".yaml", ".json") and "__pycache__" not in path.parts
+        if path.suffix in (".py", ".yaml", ".json", ".csv") and "__pycache__" not in path.parts
     }
     shipped = built / "accelsim" / "_shipped" / folder
     assert wanted == {path.relative_to(shipped) for path in shipped.rglob("*") if path.is_file()}
 
 
 def test_data_files_of_the_package_are_in_the_wheel(built: Path) -> None:
-    wanted = {path.relative_to(ROOT) for path in (ROOT / "accelsim").rglob("*.yaml")}
+    wanted = {path.relative_to(ROOT) for suffix in ("yaml", "csv") for path in (ROOT / "accelsim").rglob(f"*.{suffix}")}
     assert wanted
-    assert wanted <= {path.relative_to(built) for path in built.rglob("*.yaml")}
+    assert wanted <= {path.relative_to(built) for path in built.rglob("*")}

@@ -26,6 +26,7 @@ def simulate(
 ) -> None:
     """Time MODEL on HARDWARE without computing its numbers. A design that does not fit is timed all the same.
 
+    MODEL is a name of `accelsim list models`, file.py:builder, or the CSV file of a SCALE-Sim topology.
     --format csv prints the nodes, one a row.
     """
     sequence, overrides = chosen_tasks(task, tasks), parsed_settings(settings)

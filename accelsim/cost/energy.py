@@ -131,7 +131,7 @@ def _memories(hardware: Hardware, usage: Usage, parts: Parts) -> dict[str, Compo
 
 
 def _active_seconds(hardware: Hardware, usage: Usage, memory: str) -> float:
-    holders = [name for name, unit in hardware.units.items() if memory in getattr(unit, "holds", FrozenMap()).values()]
+    holders = [name for name, unit in hardware.units.items() if memory in unit.held.values()]
     if not holders:
         return usage.seconds
     active = sum(usage.unit_active_cycles.get(name, 0.0) / hardware.unit_clock_hz(name) for name in holders)

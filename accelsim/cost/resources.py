@@ -5,7 +5,6 @@ Not modelled: packing of several memories into one block, and timing closure at 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,10 +13,15 @@ from accelsim.cost.interval import Interval, total
 from accelsim.hw.memory import Buffer
 from accelsim.hw.part import Resources
 from accelsim.hw.schema import Hardware
-from accelsim.hw.unit import DotUnit, RateUnit, Unit
+from accelsim.hw.unit import DotUnit, RateUnit, SystolicUnit, Unit
 from accelsim.ir.frozen import FrozenMap
 
 KINDS = ("dsp", "bram36", "uram", "lut", "ff")
+
+_LEVERS_OF_ARRAYS = {
+    "dot": ("lower {}.outputs", "raise {}.dsp_sharing"),
+    "systolic": ("lower {}.cols", "raise {}.dsp_packing"),
+}
 
 Parts = Mapping[str, Mapping[str, Interval]]
 """Resources of each part, named `units.linear`, `memories.weights` or `links.inout1`, by kind."""
@@ -99,11 +103,11 @@ def part_resources(hardware: Hardware) -> Parts:
 
 
 def multiplier_slices(unit: Unit) -> int:
-    """DSP slices of the multipliers of a dot array; none by formula for other units."""
-    if not isinstance(unit, DotUnit):
+    """DSP slices of the multipliers of an array; none by formula for other units."""
+    if not isinstance(unit, DotUnit | SystolicUnit):
         return 0
     a, b = (bits.value for bits in unit.multiplier)
-    return math.ceil(unit.macs_per_step / unit.dsp_sharing.value) * dsp_per_product(a, b)
+    return unit.multipliers * dsp_per_product(a, b)
 
 
 def _declared(given: Resources | None) -> dict[str, Interval]:
@@ -140,9 +144,8 @@ def _levers_of(hardware: Hardware, kind: str, part: str, free: Mapping[str, floa
             other, amount = buffer_blocks(memory.model_copy(update={"technology": technology}))
             if other != kind and amount <= free[other]:
                 yield f"{part}.technology={technology}"
-    elif room == "units" and isinstance(hardware.units[name], DotUnit):
-        yield f"lower {part}.outputs"
-        yield f"raise {part}.dsp_sharing"
+    elif room == "units" and hardware.units[name].kind in _LEVERS_OF_ARRAYS:
+        yield from (lever.format(part) for lever in _LEVERS_OF_ARRAYS[hardware.units[name].kind])
     else:
         yield f"lower {part}.resources.{kind}"
 

@@ -24,8 +24,9 @@ def load_model(
 ) -> Graph:
     """The graph of a model.
 
-    `model` is a name, `file.py:builder` (then `task` and `arguments` go to the builder), or a torch module in eval
-    mode with `example_inputs`, of which `scope` names the part that an accelerator runs.
+    `model` is a name, `file.py:builder` (then `task` and `arguments` go to the builder), the CSV file of a SCALE-Sim
+    topology, or a torch module in eval mode with `example_inputs`, of which `scope` names the part that an
+    accelerator runs.
     Raises InputError for what is unknown, UnsupportedError for what cannot be traced.
     """
     if isinstance(model, str):

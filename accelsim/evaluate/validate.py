@@ -1,8 +1,13 @@
-"""Published numbers beside simulated ones. A suite is a YAML file in `published/`: cases, and rows to compare."""
+"""Published numbers beside simulated ones, by suite.
+
+A suite is a YAML file in `published/` (cases to simulate, and rows to compare), or a function that reads rows of
+another simulator.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,12 +15,17 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from accelsim.errors import InputError, did_you_mean
+from accelsim.evaluate.scalesim import scalesim_rows
 from accelsim.evaluate.simulate import simulate_spec
 from accelsim.results import Result, ValidationRow
 from accelsim.results.validation import compare
 
 _FOLDER = Path(__file__).parent / "published"
 _MIB = 2.0**20
+
+Progress = Callable[[str], None]
+Suite = Callable[[Path | None, Progress], list[ValidationRow]]
+"""Takes a file of rows (None: those that ship with accelsim) and tells its progress."""
 
 METRICS: dict[str, Callable[[Result], float]] = {
     "latency_ms": lambda result: result.latency_s * 1e3,
@@ -34,23 +44,37 @@ def _share(result: Result, op: str) -> float:
     return sum(node.cycles for node in result.nodes if node.op == op) / result.cycles
 
 
+def _suites() -> dict[str, Suite]:
+    """Every suite by name."""
+    described = {path.stem: partial(_simulated, path.stem) for path in sorted(_FOLDER.glob("*.yaml"))}
+    return {**described, "scalesim": scalesim_rows}
+
+
 def suites() -> tuple[str, ...]:
     """Names of the suites that ship with accelsim."""
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
+    return tuple(_suites())
 
 
 def validate_suites(
-    names: Sequence[str] = (), *, progress: Callable[[str], None] = lambda message: None
+    names: Sequence[str] = (), *, rows: Path | None = None, progress: Progress = lambda message: None
 ) -> list[ValidationRow]:
-    """Simulate every case of the named suites (none named: all) and compare their rows. Raises InputError."""
-    known = suites()
+    """Simulate every case of the named suites (none named: all) and compare their rows. Raises InputError.
+
+    `rows` is a file of the user's with the columns of the one suite that is named, read in place of its own.
+    """
+    known = _suites()
     for name in names:
         if name not in known:
             raise InputError(f"no validation suite '{name}'{did_you_mean(name, known)}")
-    return [row for name in (names or known) for row in _validate(name, progress)]
+    if rows is not None and len(names) != 1:
+        raise InputError(f"{rows}: rows belong to one suite: name it")
+    return [row for name in (names or known) for row in known[name](rows, progress)]
 
 
-def _validate(name: str, progress: Callable[[str], None]) -> list[ValidationRow]:
+def _simulated(name: str, rows: Path | None, progress: Progress) -> list[ValidationRow]:
+    """The rows of a YAML suite."""
+    if rows is not None:
+        raise InputError(f"{rows}: suite '{name}' simulates designs of its own and reads no file of rows")
     suite: dict[str, Any] = YAML(typ="safe").load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     results: dict[str, Result] = {}
     for case, spec in suite["cases"].items():
@@ -62,8 +86,8 @@ def _validate(name: str, progress: Callable[[str], None]) -> list[ValidationRow]
             overrides=spec.get("set", {}),
             activity=spec.get("activity", "uniform"),
         )
-    rows = [_row(name, suite, spec, results) for spec in suite["rows"]]
-    return rows + [_order(name, suite, spec, results) for spec in suite.get("orders", ())]
+    found = [_row(name, suite, spec, results) for spec in suite["rows"]]
+    return found + [_order(name, suite, spec, results) for spec in suite.get("orders", ())]
 
 
 def _row(name: str, suite: dict[str, Any], spec: dict[str, Any], results: dict[str, Result]) -> ValidationRow:

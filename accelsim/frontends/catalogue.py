@@ -9,9 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from accelsim.errors import MissingExtraError
+from accelsim.errors import InputError, MissingExtraError
 from accelsim.frontends.cache import Entry, Inputs, entry_folder, read_entry, write_entry
 from accelsim.frontends.modelspec import ModelSpec, catalogue, find_model
+from accelsim.frontends.topology import SUFFIX, read_topology
 from accelsim.ir.graph import Graph
 
 __all__ = ["LoadedModel", "ModelSpec", "catalogue", "find_model", "load_model"]
@@ -37,12 +38,14 @@ class LoadedModel:
 def load_model(
     spec: str, *, task: str | None = None, arguments: Mapping[str, Any] | None = None, cache: bool = True
 ) -> LoadedModel:
-    """The graph of a model for one task (None: its first).
+    """The graph of a model for one task (None: its first): a name, file.py:builder, or the CSV file of a topology.
 
     `arguments` go to the builder over those of the catalogue. Raises InputError for what is unknown,
     UnsupportedError for a model that cannot be traced, MissingExtraError where it must be traced without
     torch.
     """
+    if spec.endswith(SUFFIX):
+        return _topology(Path(spec), task, arguments)
     found = find_model(spec).with_arguments(arguments or {})
     chosen = found.chosen_task(task)
     if not cache:
@@ -52,6 +55,14 @@ def load_model(
         stored = entry_folder(found, chosen)
         entry = read_entry(stored) or _traced(found, chosen, stored)
     return LoadedModel(entry.graph, *entry.inputs, found.name, chosen, found.tasks, found, stored)
+
+
+def _topology(path: Path, task: str | None, arguments: Mapping[str, Any] | None) -> LoadedModel:
+    """The layers of a SCALE-Sim topology: sizes only, hence no inputs."""
+    graph = read_topology(path)
+    if task is not None or arguments:
+        raise InputError(f"{path}: a topology has no tasks and takes no arguments")
+    return LoadedModel(graph, {}, {}, path.stem, "", (), ModelSpec(name=path.stem, file=path.resolve(), builder=""))
 
 
 def _traced(spec: ModelSpec, task: str, folder: Path) -> Entry:

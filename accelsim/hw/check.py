@@ -8,7 +8,7 @@ from accelsim.errors import did_you_mean
 from accelsim.hw.document import TreePath
 from accelsim.hw.memory import Buffer, Dram
 from accelsim.hw.schema import Hardware
-from accelsim.hw.unit import VectorUnit
+from accelsim.hw.unit import SystolicUnit, VectorUnit
 
 Broken = tuple[TreePath, str]
 
@@ -72,13 +72,15 @@ def _homes(hardware: Hardware) -> Iterator[Broken]:
 
 
 def _units(hardware: Hardware) -> Iterator[Broken]:
-    buffers = [name for name, memory in hardware.memories.items() if isinstance(memory, Buffer)]
+    buffers = {name: memory for name, memory in hardware.memories.items() if isinstance(memory, Buffer)}
     for name, unit in hardware.units.items():
-        for role, memory in getattr(unit, "holds", {}).items():
+        for role, memory in unit.held.items():
             if memory not in hardware.memories:
                 yield ("units", name, "holds", role), _unknown("memory", memory, buffers)
             elif memory not in buffers:
                 yield ("units", name, "holds", role), f"'{memory}' is no buffer; operands are held in buffers"
+            elif isinstance(unit, SystolicUnit) and buffers[memory].resident:
+                yield ("units", name, "holds", role), f"'{memory}' is resident; tiles of a systolic array come and go"
 
 
 def _placement(hardware: Hardware) -> Iterator[Broken]:

@@ -22,7 +22,7 @@ from accelsim.hw.quantity import (
     Watts,
 )
 from accelsim.hw.schedule import Cache, Experts, Schedule
-from accelsim.hw.unit import DotUnit, Function, RateUnit, Unit, VectorUnit
+from accelsim.hw.unit import DotUnit, Function, RateUnit, SystolicUnit, Unit, VectorUnit
 from accelsim.ir.frozen import FrozenMap
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "Recorded",
     "Resources",
     "Schedule",
+    "SystolicUnit",
     "VectorUnit",
 ]
 

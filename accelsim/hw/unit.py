@@ -1,7 +1,9 @@
-"""The units that compute: dot arrays, vector units, and datapaths known by their rate only."""
+"""The units that compute: dot and systolic arrays, vector units, and datapaths known by their rate only."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -47,6 +49,11 @@ class _Unit(Part):
     epilogue: Named[Function] = FrozenMap()
     resources: Resources | None = None
 
+    @property
+    def held(self) -> Mapping[str, str]:
+        """The buffer of each operand that is held, by the name the unit has for it."""
+        return FrozenMap()
+
 
 class DotUnit(_Unit):
     """An array of `inputs` x `outputs` x `rows` multipliers, one step every `ii` cycles.
@@ -75,8 +82,62 @@ class DotUnit(_Unit):
     dsp_sharing: Count = default(1, "count")
 
     @property
+    def held(self) -> Mapping[str, str]:
+        return self.holds
+
+    @property
     def macs_per_step(self) -> int:
         return self.inputs.value * self.outputs.value * self.rows.value
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers of the two widths that the array is built of."""
+        return math.ceil(self.macs_per_step / self.dsp_sharing.value)
+
+
+class Operands(Part):
+    """The buffers of a product: rows of activations, the matrix they meet (weights, keys), and results."""
+
+    inputs: Name
+    weights: Name
+    outputs: Name
+
+
+class SystolicUnit(_Unit):
+    """An array of `rows` x `cols` multipliers that pass operands on to their neighbours, a line a cycle.
+
+    `dataflow` says what stays in place, `fold_overlap` what of a fold hides behind the one before: nothing, the
+    loading of the stationary operand, or all of it. `holds` names the buffers that tiles are cut to fit; one
+    copy holds a tile, a second one lets the next be loaded. Sums are kept `accumulator` wide, also where they
+    are spilled because the reduction was cut. `fill` is the depth of pipelines around the array, paid once a
+    stage. `multiplier` gives the widths of the two operands, `dsp_packing` how many products one DSP slice
+    makes at once.
+    Not modelled: convolution halos (each input element crosses the link once a pass).
+    """
+
+    kind: Literal["systolic"]
+    rows: Count
+    cols: Count
+    dataflow: Literal["output-stationary", "weight-stationary", "input-stationary"]
+    fold_overlap: Literal["none", "preload", "full"]
+    holds: Operands
+    accumulator: Bits
+    fill: Cycles = default(0, "cycles")
+    multiplier: tuple[Bits, Bits]
+    dsp_packing: Count = default(1, "count")
+
+    @property
+    def held(self) -> Mapping[str, str]:
+        return {"inputs": self.holds.inputs, "weights": self.holds.weights, "outputs": self.holds.outputs}
+
+    @property
+    def macs_per_step(self) -> int:
+        return self.rows.value * self.cols.value
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers of the two widths that the array is built of."""
+        return math.ceil(self.macs_per_step / self.dsp_packing.value)
 
 
 class VectorUnit(_Unit):
@@ -106,5 +167,9 @@ class RateUnit(_Unit):
     fill: Cycles = default(0, "cycles")
     holds: Named[Name] = FrozenMap()
 
+    @property
+    def held(self) -> Mapping[str, str]:
+        return self.holds
 
-Unit = Annotated[DotUnit | VectorUnit | RateUnit, Field(discriminator="kind")]
+
+Unit = Annotated[DotUnit | SystolicUnit | VectorUnit | RateUnit, Field(discriminator="kind")]

@@ -74,7 +74,7 @@ def _check_use(graph: Graph) -> str:
     for name, digest in graph.parameters.items():
         if digest not in graph.weights:
             return f"parameter '{name}' has no array in the weights"
-        shape, typed = graph.weights[digest].shape, graph.tensors[name].shape
+        shape, typed = graph.weights.shape_of(digest), graph.tensors[name].shape
         if shape != typed:
             return f"parameter '{name}' is typed {typed}, its array is {shape}"
     return ""

@@ -40,6 +40,10 @@ class Weights(Mapping[str, Array]):
         """Take over arrays whose digests are already known to be right, as those of a checked file are."""
         self._arrays.update(arrays)
 
+    def shape_of(self, digest: str) -> tuple[int, ...]:
+        """The shape of an array that is in here."""
+        return self[digest].shape
+
     def __getitem__(self, digest: str) -> Array:
         try:
             return self._arrays[digest]

@@ -79,7 +79,7 @@ def _node_stages(context: Context, node: Node, placed: tuple[Placed, ...], kept:
         single: dict[int, list[Stage]] = {}
         for group in _single_visits(placed):
             for stage in _lay_out(context, node, group):
-                scoped = replace(stage, group=_group(context, stage, node, "experts"))
+                scoped = replace(stage, group=_group(context, stage, node.name, "experts"))
                 single.setdefault(group.expert or 0, []).append(scoped)
         return single
 
@@ -125,14 +125,15 @@ def _layout(context: Context, node: Node, placed: Placed, *, scope: str) -> tupl
         context.layouts[key] = (tensors, _lay_out(context, node, placed))
     known, stages = context.layouts[key]
     rename = dict(zip(known, tensors, strict=True))
+    parts = [_part(stage.part, placed) for stage in stages]
     return tuple(
         stage.named(
             node=node.name,
-            part=_part(stage.part, placed),
+            part=part,
             constants=tuple(rename[name] for name in stage.constants),
-            group=_group(context, stage, node, scope),
+            group=_group(context, stage, f"{node.name}:{part}" if not stage.early else node.name, scope),
         )
-        for stage in stages
+        for stage, part in zip(stages, parts, strict=True)
     )
 
 
@@ -148,9 +149,10 @@ def _lay_out(context: Context, node: Node, placed: Placed) -> tuple[Stage, ...]:
     return DATAFLOWS[unit.kind](context, placed.unit, unit, node, placed.nests)
 
 
-def _group(context: Context, stage: Stage, node: Node, scope: str) -> str:
-    """The prefetch group: loads overlap earlier work only in the hardware's prefetch scope."""
+def _group(context: Context, stage: Stage, place: str, scope: str) -> str:
+    """The prefetch group: loads overlap earlier work only in the hardware's prefetch scope, and those of operands that
+    earlier nodes make (stages that are not `early`) only the work of their own `place`."""
     prefetch = context.hardware.schedule.prefetch
     if not stage.memory or stage.slots < 2 or prefetch == "none" or (prefetch == "experts" and scope != "experts"):
         return ""
-    return stage.memory if prefetch == "all" else f"{stage.memory}:{node.name}"
+    return stage.memory if prefetch == "all" and stage.early else f"{stage.memory}:{place}"

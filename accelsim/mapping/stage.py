@@ -35,7 +35,9 @@ class Stage:
     `memory` is the buffer of the held operand, which takes `memory_bytes` of it, and `constants` are the parameters
     among what is held; `resident` is what would be loaded if the buffer did not keep it between frames.
     A held load pays the start-up of its link `held_requests` times.
-    `group` names the prefetch scope ('' = loads wait for all earlier work).
+    `constant_bytes` are the bytes of parameters that it loads in all (None: all that is held).
+    `group` names the prefetch scope ('' = loads wait for all earlier work); what is held may be loaded before
+    earlier nodes have ended only if it is `early`, as parameters are.
     """
 
     node: str
@@ -53,6 +55,8 @@ class Stage:
     held: tuple[Transfer, ...] = ()
     resident: tuple[Transfer, ...] = ()
     constants: tuple[str, ...] = ()
+    constant_bytes: float | None = None
+    early: bool = True
     memory: str = ""
     memory_bytes: int = 0
     stores: tuple[Transfer, ...] = ()
@@ -87,6 +91,13 @@ class Stage:
     def compute_cycles(self) -> int:
         """Cycles in which the unit itself is busy, without any wait."""
         return self.tiles * self.tile_cycles + self.rounds * self.flush_cycles
+
+    @property
+    def loaded_constant_bytes(self) -> float:
+        """Bytes of parameters over all links."""
+        if self.constant_bytes is not None:
+            return self.constant_bytes
+        return sum(t.size_bytes for t in self.held) * self.rounds
 
     def moved_bytes(self, *, write: bool) -> int:
         """Bytes over all links in one direction."""

@@ -12,19 +12,46 @@ from accelsim.report.scale import significant
 from accelsim.report.table import Notes, Section, Table
 from accelsim.results.validation import ValidationRow, failures
 
+_MOST_ROWS, _MOST_NAMED = 60, 12
+_SUMMARY = ("metric", "unit", ">rows", ">within band", ">worst error %")
 _HEADINGS = ("case", "metric", ">published", ">simulated", "range", ">err %", ">band %", "verdict")
 
 
 def validation_sections(rows: Sequence[ValidationRow]) -> list[Section]:
-    """A table a suite, then what the rows assume, then the count of scored rows in and out of their bands."""
+    """A table a suite, then what the rows assume, then the count of scored rows in and out of their bands.
+
+    A suite of more than 60 rows is shown as one row a metric and the rows outside their band.
+    """
     sections: list[Section] = []
     for suite in dict.fromkeys(row.suite for row in rows):
         members = [row for row in rows if row.suite == suite]
-        sections.append(Table(suite, _HEADINGS, tuple(_cells(row) for row in members)))
-        notes = tuple(f"{row.case}, {row.metric}: {row.note}" for row in members if row.note)
+        if len(members) > _MOST_ROWS:
+            sections.extend(_summarised(suite, members))
+            notes = tuple(dict.fromkeys(f"{row.metric}: {row.note}" for row in members if row.note))
+        else:
+            sections.append(Table(suite, _HEADINGS, tuple(_cells(row) for row in members)))
+            notes = tuple(f"{row.case}, {row.metric}: {row.note}" for row in members if row.note)
         sources = tuple(dict.fromkeys(f"published: {row.source} ({row.evidence})" for row in members if row.source))
         sections.append(Notes(f"About {suite}", (*notes, *sources)))
     return [*sections, Notes("Verdict", (summary(rows),))]
+
+
+def _summarised(suite: str, rows: Sequence[ValidationRow]) -> list[Section]:
+    """One row a metric, and the rows outside their band: the first 60 and how many more."""
+    cases = len({row.case for row in rows})
+    lines = []
+    for metric in dict.fromkeys(row.metric for row in rows):
+        members = [row for row in rows if row.metric == metric]
+        inside = sum(1 for row in members if row.ok)
+        worst = max((abs(row.error_pct) for row in members if row.error_pct is not None), default=0.0)
+        lines.append((metric, members[0].unit, str(len(members)), str(inside), f"{worst:.3g}"))
+    found: list[Section] = [Table(f"{suite}, {cases} cases", _SUMMARY, tuple(lines))]
+    outside = failures(rows)
+    if outside:
+        shown = outside[:_MOST_ROWS]
+        title = f"{suite}, outside their band: {len(shown)} of {len(outside)} rows"
+        found.append(Table(title, _HEADINGS, tuple(_cells(row) for row in shown)))
+    return found
 
 
 def summary(rows: Sequence[ValidationRow]) -> str:
@@ -32,7 +59,9 @@ def summary(rows: Sequence[ValidationRow]) -> str:
     outside = failures(rows)
     text = f"{len(scored) - len(outside)} of {len(scored)} scored rows are within their band"
     if outside:
-        text += "; outside: " + ", ".join(f"{row.suite} {row.case} {row.metric}" for row in outside)
+        text += "; outside: " + ", ".join(f"{row.suite} {row.case} {row.metric}" for row in outside[:_MOST_NAMED])
+        if len(outside) > _MOST_NAMED:
+            text += f" and {len(outside) - _MOST_NAMED} more"
     return f"{text}; {len(rows) - len(scored)} rows are shown and not scored"
 
 

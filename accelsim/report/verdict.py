@@ -20,7 +20,8 @@ def verdict(result: Result) -> tuple[str, ...]:
 
 def subject(result: Result) -> str:
     """'m3vit-tiny (semseg) on edge-moe-zcu102'."""
-    return f"{result.model} ({', '.join(result.scenario.tasks)}) on {result.hardware}"
+    tasks = ", ".join(task for task in result.scenario.tasks if task)
+    return f"{result.model} ({tasks}) on {result.hardware}" if tasks else f"{result.model} on {result.hardware}"
 
 
 def headline(result: Result) -> str:

@@ -204,4 +204,4 @@ def _reload(stage: Stage) -> Stage:
 def _new_bytes(stages: Sequence[Stage], graph: Graph, used: set[str]) -> int:
     """Bytes of the loads that bring a parameter which the frame before did not use."""
     new = (stage for stage in stages if any(graph.parameters[name] not in used for name in stage.constants))
-    return round(sum(sum(t.size_bytes for t in stage.held) * stage.rounds for stage in new))
+    return round(sum(stage.loaded_constant_bytes for stage in new))

@@ -137,7 +137,7 @@ def test_validate_ends_with_5_when_a_scored_row_is_outside(form: str, run: Run, 
     assert code == 5
     assert "34.64" in out
     assert err.splitlines()[-1].startswith("accelsim: error: 1 of 2 scored rows are within their band; outside:")
-    assert api.calls == [("validate_suites", (("edge-moe",),), {})]
+    assert api.calls == [("validate_suites", (("edge-moe",),), {"rows": None})]
 
 
 def test_validate_ends_with_0_when_all_scored_rows_are_inside(run: Run, api: FakeApi) -> None:
@@ -145,3 +145,8 @@ def test_validate_ends_with_0_when_all_scored_rows_are_inside(run: Run, api: Fak
     code, out, _ = run("validate", "--format", "json", "--quiet")
     assert code == 0
     assert [row["ok"] for row in json.loads(out)] == [True, None, None]
+
+
+def test_validate_passes_a_file_of_rows_on(run: Run, api: FakeApi) -> None:
+    run("validate", "scalesim", "--rows", "rows.csv", "--format", "json")
+    assert api.calls == [("validate_suites", (("scalesim",),), {"rows": Path("rows.csv")})]

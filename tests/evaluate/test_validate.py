@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def rows() -> list[ValidationRow]:
-    return validate_suites()
+    return validate_suites(["edge-moe", "m3vit-zcu104-analytic"])
 
 
 def _find(rows: list[ValidationRow], case: str, metric: str = "latency_ms") -> ValidationRow:
@@ -22,7 +22,7 @@ def _find(rows: list[ValidationRow], case: str, metric: str = "latency_ms") -> V
 
 
 def test_every_suite_that_ships_is_known() -> None:
-    assert suites() == ("edge-moe", "m3vit-zcu104-analytic")
+    assert suites() == ("edge-moe", "m3vit-zcu104-analytic", "scalesim")
 
 
 def test_every_scored_row_is_inside_its_band(rows: list[ValidationRow]) -> None:

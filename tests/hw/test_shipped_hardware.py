@@ -182,11 +182,15 @@ def test_a_board_value_can_be_given_in_the_file(edited: Edit) -> None:
 
 def test_the_json_schema_takes_board_and_energy_by_name() -> None:
     schema = json_schema()
-    assert {"type": "string", "enum": ["zcu102", "zcu104"]} in schema["properties"]["board"]["anyOf"]
+    assert {"type": "string", "enum": ["u250", "zcu102", "zcu104"]} in schema["properties"]["board"]["anyOf"]
     assert schema["additionalProperties"] is False
     assert "DotUnit" in schema["$defs"]
     json.dumps(schema)
 
 
 def test_every_board_is_listed_with_its_budget() -> None:
-    assert {board.name: board.dsp.value for board in boards()} == {"zcu102": 2520, "zcu104": 1728}
+    assert {board.name: board.dsp.value for board in boards()} == {
+        "u250": 12288,
+        "zcu102": 2520,
+        "zcu104": 1728,
+    }

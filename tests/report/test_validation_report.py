@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 from accelsim.report.table import plain
 from accelsim.report.validation import summary, validation_csv, validation_json, validation_sections
@@ -57,3 +58,21 @@ def test_json_and_csv_carry_every_field() -> None:
     assert set(records[0]) == set(rows[0])
     assert [row["metric"] for row in rows] == [record["metric"] for record in records]
     assert records[3]["published"] is None
+
+
+def test_a_suite_of_very_many_rows_is_summed_up_and_only_rows_outside_are_shown() -> None:
+    good, bad = sample_rows()[0], replace(sample_rows()[1], note="")
+    rows = [replace(good, case=f"case{number}", note="all of them alike") for number in range(80)]
+    text = "\n".join(plain(section) for section in validation_sections([*rows, bad]))
+    assert "edge-moe, 81 cases" in text
+    line = next(line for line in text.splitlines() if line.split()[:1] == ["latency"])
+    assert line.split() == ["latency", "ms", "80", "80", "1.56"]
+    assert "edge-moe, outside their band: 1 of 1 rows" in text
+    assert text.count("all of them alike") == 1
+    assert "case7" not in text
+
+
+def test_the_summary_names_the_first_dozen_rows_outside() -> None:
+    rows = [replace(sample_rows()[1], case=f"case{number}") for number in range(20)]
+    assert "case11 share of QK + AV and 8 more" in summary(rows)
+    assert "case12" not in summary(rows)

@@ -18,6 +18,7 @@ from accelsim.errors import UnsupportedError
 from accelsim.hw.schema import DotUnit
 from accelsim.ir import Access, Axis, Dim, LoopNest, Node, Operand
 from accelsim.mapping.context import Context, does_not_fit
+from accelsim.mapping.dataflows.epilogue import epilogue_cycles, function_counts
 from accelsim.mapping.stage import Stage, Transfer
 from accelsim.mapping.view import nest_key
 
@@ -66,23 +67,6 @@ def _shared_operand(nest: LoopNest, node: Node) -> Operand:
     raise UnsupportedError(f"node '{node.name}': nest '{nest.name}' has no operand that its rows share")
 
 
-def _epilogue_cycles(unit: DotUnit, extras: Sequence[LoopNest], elements: int) -> int:
-    """Cycles a tile spends in the slowest function on its way out; functions run beside the array."""
-    cycles = 0
-    for nest in extras:
-        function = unit.epilogue.get(nest.function)
-        if function is not None:
-            cycles = max(cycles, math.ceil(elements / function.lanes.value) * function.ii.value)
-    return cycles
-
-
-def _functions(nests: Sequence[LoopNest]) -> tuple[tuple[str, int], ...]:
-    counts: dict[str, int] = {}
-    for nest in nests:
-        counts[nest.function] = counts.get(nest.function, 0) + nest.points
-    return tuple(counts.items())
-
-
 def _held(context: Context, work: _Work) -> tuple[Stage, ...]:
     name, unit, node, nest, shared, extras = work
     rows, outputs, reduce = (nest.size(axis) for axis in (Axis.ROW, Axis.OUTPUT, Axis.REDUCE))
@@ -125,7 +109,7 @@ def _held(context: Context, work: _Work) -> tuple[Stage, ...]:
                 if operand.constant:
                     streams.extend(context.transfer(node.op, operand, operand.elements * share / tiles, write=False))
         steps = math.ceil(width / unit.outputs.value) * math.ceil(reduce / unit.inputs.value) * unit.ii.value
-        steps = max(steps, _epilogue_cycles(unit, extras, unit.rows.value * width))
+        steps = max(steps, epilogue_cycles(unit, extras, unit.rows.value * width))
         if unit.row_latency is not None:
             steps = max(steps, unit.row_latency.value * unit.rows.value)
         macs = nest.points * width // outputs
@@ -144,12 +128,13 @@ def _held(context: Context, work: _Work) -> tuple[Stage, ...]:
                 held=() if memory.resident else tuple(held),
                 resident=tuple(held) if memory.resident else (),
                 constants=tuple(operand.tensor for operand in constants),
+                early=shared.constant,
                 memory=unit.holds[shared.role],
                 memory_bytes=math.ceil(shared.elements * share / loads * context.home(node.op, shared).bits / 8),
                 slots=memory.copies.value,
                 macs=macs * count,
                 ideal_cycles=math.ceil(macs * count / unit.macs_per_step),
-                functions=(("mac", macs * count), *_functions(extras)),
+                functions=(("mac", macs * count), *function_counts(extras)),
             )
         )
     return tuple(stages)
@@ -233,7 +218,7 @@ def _streamed(context: Context, work: _Work) -> tuple[Stage, ...]:
             stores=tuple(stores),
             macs=nest.macs,
             ideal_cycles=math.ceil(nest.macs / unit.macs_per_step),
-            functions=(("mac", nest.macs), *_functions(extras)),
+            functions=(("mac", nest.macs), *function_counts(extras)),
         ),
     )
 
