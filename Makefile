@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
 RUN := reports/m3vit-edge-moe
 
-.PHONY: env demo test test-fast lint format bench reports clean
+.PHONY: env demo test test-fast lint format bench conformance reports clean
 
 env: $(STAMP)
 
@@ -39,6 +39,9 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+conformance: $(STAMP)
+	$(BIN)/python -W ignore -m tests.conformance.onnx_cases
 
 reports: demo
 	$(BIN)/accelsim validate edge-moe m3vit-zcu104-analytic > reports/validation.txt

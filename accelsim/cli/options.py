@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from accelsim.frontends.inputs import InputOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -39,6 +43,41 @@ def scenario_options(default_activity: str) -> Callable[[Command], Command]:
 
 
 quiet_option = click.option("--quiet", is_flag=True, help="No progress on stderr.")
+
+
+def input_options(command: Command) -> Command:
+    """--shape, --batch and --inputs, for models that leave their inputs open."""
+    decorators = (
+        click.option(
+            "--shape",
+            "shapes",
+            metavar="NAME=SIZE",
+            multiple=True,
+            help="Size of an open dimension of an ONNX model, or an input's shape as 1x3x224x224; repeatable.",
+        ),
+        click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Size of open first dimensions."),
+        click.option(
+            "--inputs",
+            type=click.Path(path_type=Path, dir_okay=False),
+            metavar="FILE.npz",
+            help="Values of inputs of an ONNX model by name; others are seeded.",
+        ),
+    )
+    return _stacked(decorators)(command)
+
+
+def parsed_inputs(shapes: Sequence[str], batch: int | None, inputs: Path | None) -> InputOptions:
+    """The words of --shape, --batch and --inputs. Raises click.UsageError for a word that is not NAME=SIZE."""
+    from accelsim.frontends.inputs import input_options as options
+
+    sizes: dict[str, tuple[int, ...]] = {}
+    for word in shapes:
+        name, equals, value = word.rpartition("=")
+        numbers = value.replace(",", "x").split("x")
+        if not equals or not name or not all(number.isascii() and number.isdigit() for number in numbers):
+            raise click.UsageError(f"--shape {word!r} is not NAME=SIZE, such as seq=128 or pixels=1x3x224x224")
+        sizes[name] = tuple(int(number) for number in numbers)
+    return options(sizes, batch, inputs)
 
 
 def format_option(*names: str) -> Callable[[Command], Command]:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from accelsim.cli.options import chosen_tasks, format_option, parsed_settings, quiet_option, scenario_options
+from accelsim.cli.options import (
+    chosen_tasks,
+    format_option,
+    input_options,
+    parsed_inputs,
+    parsed_settings,
+    quiet_option,
+    scenario_options,
+)
 from accelsim.cli.output import print_report, print_text
 from accelsim.cli.progress import progress
 from accelsim.errors import DoesNotFitError, ToleranceError
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--trace/--no-trace", default=True, show_default=True, help="Write trace.json for Perfetto.")
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Compare with PyTorch and ONNX Runtime.")
 @click.option("--allow-unfit", is_flag=True, help="Report even when the design does not fit the board.")
+@input_options
 @format_option("table", "json")
 @quiet_option
 def run(
@@ -36,16 +45,20 @@ def run(
     trace: bool,
     verify: bool,
     allow_unfit: bool,
+    shapes: tuple[str, ...],
+    batch: int | None,
+    inputs: Path | None,
     form: str,
     quiet: bool,
 ) -> None:
     """Trace MODEL, execute it, verify its numbers, time it on HARDWARE and report.
 
-    MODEL is a name of `accelsim list models` or file.py:builder, HARDWARE a name of `accelsim list
-    hardware` or a YAML file. With --out the folder gets report.txt, result.json, nodes.csv, latency.png and
+    MODEL is a name of `accelsim list models`, file.py:builder or file.onnx, HARDWARE a name of `accelsim
+    list hardware` or a YAML file. With --out the folder gets report.txt, result.json, nodes.csv, latency.png and
     trace.json.
     """
     sequence, overrides = chosen_tasks(task, tasks), parsed_settings(settings)
+    options = parsed_inputs(shapes, batch, inputs)
     from accelsim.evaluate import api
     from accelsim.report.text import report_sections
     from accelsim.report.verdict import verdict
@@ -63,6 +76,7 @@ def run(
             activity=activity,
             verify=verify,
             allow_unfit=allow_unfit,
+            options=options,
             progress=step,
         )
         _require_fit(result, allow_unfit)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from accelsim.cli.options import parsed_settings
+from accelsim.cli.options import input_options, parsed_inputs, parsed_settings
 from accelsim.cli.output import print_report, print_text
 from accelsim.report.table import Notes, Section, Table
 from accelsim.units import format_value
@@ -24,12 +25,14 @@ def show() -> None:
 @show.command("model")
 @click.argument("name")
 @click.option("--task", metavar="T", help="The task; by default the model's first.")
-def show_model(name: str, task: str | None) -> None:
-    """Print the traced graph of model NAME, one node a line."""
-    from accelsim.frontends.catalogue import load_model
+@input_options
+def show_model(name: str, task: str | None, shapes: tuple[str, ...], batch: int | None, inputs: Path | None) -> None:
+    """Print the graph of model NAME (a name, file.py:builder or file.onnx), one node a line."""
+    options = parsed_inputs(shapes, batch, inputs)
+    from accelsim.evaluate.load import load_model
     from accelsim.ir.text import graph_text
 
-    print_text(graph_text(load_model(name, task=task).graph))
+    print_text(graph_text(load_model(name, task=task, options=options).graph))
 
 
 @show.command("hw")

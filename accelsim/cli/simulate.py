@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from accelsim.cli.options import chosen_tasks, format_option, parsed_settings, quiet_option, scenario_options
+from accelsim.cli.options import (
+    chosen_tasks,
+    format_option,
+    input_options,
+    parsed_inputs,
+    parsed_settings,
+    quiet_option,
+    scenario_options,
+)
 from accelsim.cli.output import print_report, print_text
 from accelsim.cli.progress import progress
 
 
 @click.command("simulate")
 @scenario_options("uniform")
+@input_options
 @format_option("table", "json", "csv")
 @quiet_option
 def simulate(
@@ -21,6 +32,9 @@ def simulate(
     tasks: str | None,
     settings: tuple[str, ...],
     activity: str,
+    shapes: tuple[str, ...],
+    batch: int | None,
+    inputs: Path | None,
     form: str,
     quiet: bool,
 ) -> None:
@@ -30,6 +44,7 @@ def simulate(
     --format csv prints the nodes, one a row.
     """
     sequence, overrides = chosen_tasks(task, tasks), parsed_settings(settings)
+    options = parsed_inputs(shapes, batch, inputs)
     from accelsim.evaluate import api
     from accelsim.report.nodes import nodes_csv
     from accelsim.report.text import report_sections
@@ -44,6 +59,7 @@ def simulate(
             overrides=overrides,
             activity=activity,
             allow_unfit=True,
+            options=options,
             progress=step,
         )
     if form == "table":

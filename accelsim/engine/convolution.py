@@ -8,6 +8,7 @@ import numpy as np
 
 from accelsim.engine.kernel import Array, Call, Kernel, Operands
 from accelsim.engine.team import Team
+from accelsim.engine.windows import prepare_depthwise
 from accelsim.ir import Tensor
 from accelsim.ops.attributes import integer, integers
 
@@ -18,6 +19,9 @@ PATCH_BYTES = 2 << 20
 def prepare_conv2d(operands: Operands) -> Kernel | None:
     if not operands.all_float32:
         return None
+    by_plane = prepare_depthwise(operands)
+    if by_plane is not None:
+        return by_plane
     attrs = operands.node.attrs
     out_channels, group_channels, *kernel = operands.shape(1)
     _, channels, height, width = operands.shape(0)

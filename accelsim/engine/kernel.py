@@ -13,18 +13,30 @@ from numpy.typing import NDArray
 
 from accelsim.engine.team import Team
 from accelsim.ir import DType, Node, Tensor
-from accelsim.ir.dtype import BOOL, FLOAT32, INT8, INT32, INT64, UINT8
+from accelsim.ir.dtype import (
+    BOOL,
+    FLOAT16,
+    FLOAT32,
+    FLOAT64,
+    INT8,
+    INT16,
+    INT32,
+    INT64,
+    UINT8,
+    UINT16,
+    UINT32,
+    UINT64,
+)
 from accelsim.ops.spec import OpSpec
 
 Array = NDArray[Any]
 
 NUMPY_TYPES: dict[DType, np.dtype[Any]] = {
-    FLOAT32: np.dtype(np.float32),
-    INT64: np.dtype(np.int64),
-    INT32: np.dtype(np.int32),
-    INT8: np.dtype(np.int8),
-    UINT8: np.dtype(np.uint8),
-    BOOL: np.dtype(np.bool_),
+    dtype: np.dtype(str(dtype))
+    for dtype in (
+        *(FLOAT32, FLOAT64, FLOAT16, BOOL),
+        *(INT64, INT32, INT16, INT8, UINT64, UINT32, UINT16, UINT8),
+    )
 }
 
 

@@ -13,7 +13,6 @@ from accelsim.engine.memory import Block, Slot, place_blocks
 from accelsim.engine.team import Team
 from accelsim.errors import InternalError, UnsupportedError
 from accelsim.ir import Graph, Node, Tensor
-from accelsim.ir.dtype import FLOAT32
 from accelsim.ops.registry import op_spec
 from accelsim.ops.spec import OpSpec, types_of
 
@@ -82,8 +81,8 @@ def _check_format(name: str, tensor: Tensor) -> None:
     if tensor.numerics is not None or tensor.dtype not in NUMPY_TYPES:
         quantised = " with its own scale" if tensor.numerics is not None else ""
         raise UnsupportedError(
-            f"tensor '{name}' is {tensor.dtype}{quantised}; the engine computes in float32 "
-            f"(and takes {', '.join(str(d) for d in NUMPY_TYPES if d != FLOAT32)} for indices)"
+            f"tensor '{name}' is {tensor.dtype}{quantised}; "
+            f"the engine computes in {', '.join(str(d) for d in NUMPY_TYPES)}"
         )
 
 
@@ -156,7 +155,8 @@ class _Planner:
             self.spans[block] = (self.spans[block][0], index)
 
     def _fold(self, node: Node, spec: OpSpec) -> None:
-        results = spec.reference([self.constants[name] if name else None for name in node.inputs], node.attrs)
+        with np.errstate(all="ignore"):  # as when it runs
+            results = spec.reference([self.constants[name] if name else None for name in node.inputs], node.attrs)
         for name, result in zip(node.outputs, results, strict=True):
             array = np.ascontiguousarray(result).reshape(self.graph.tensors[name].shape)
             array.setflags(write=False)
@@ -166,17 +166,17 @@ class _Planner:
         self.folded.append(node.name)
 
     def _view(self, node: Node, spec: OpSpec, index: int) -> bool:
-        """Place the output in the bytes of the input if the op's own definition gives a view there."""
+        """Place the outputs in the bytes of the input if the op's own definition gives a view there."""
         place = self.places[node.inputs[0]]
         storage = np.empty(self.sizes[place.block], np.uint8)
         source = self._array(node.inputs[0], storage)
-        (result,) = spec.reference([source], node.attrs)
-        if not result.size or not np.may_share_memory(result, storage):
+        results = spec.reference([source], node.attrs)
+        if not all(result.size and np.may_share_memory(result, storage) for result in results):
             return False
-        output = node.outputs[0]
-        offset = result.__array_interface__["data"][0] - storage.__array_interface__["data"][0]
-        self.places[output] = Place(place.block, offset, result.strides)
-        self._touch(output, index)
+        base = storage.__array_interface__["data"][0]
+        for output, result in zip(node.outputs, results, strict=True):
+            self.places[output] = Place(place.block, result.__array_interface__["data"][0] - base, result.strides)
+            self._touch(output, index)
         self.views.append(node.name)
         return True
 

@@ -7,12 +7,12 @@ import math
 import numpy as np
 
 from accelsim.engine.kernel import Call, Kernel, Layout, Operands, Prepare, rows_of
-from accelsim.engine.kernels.pointwise import gelu, scale_planes
+from accelsim.engine.kernels.pointwise import erf_each, gelu, scale_planes
 from accelsim.engine.kernels.resize import bilinear
 from accelsim.engine.kernels.rows import layer_norm_rows, softmax_rows
 from accelsim.ir import Tensor
 from accelsim.ops.attributes import integer, real
-from accelsim.ops.resize import linear_indices
+from accelsim.ops.resize import linear_indices, resize_lines
 
 
 def prepare_ufunc(function: np.ufunc) -> Prepare:
@@ -22,6 +22,11 @@ def prepare_ufunc(function: np.ufunc) -> Prepare:
         function(*(array for array in call.inputs if array is not None), out=call.outputs[0])
 
     return lambda operands: Kernel(run, layout=Layout.ANY) if operands.all_float32 else None
+
+
+def prepare_div(operands: Operands) -> Kernel | None:
+    """The plain quotient; rounded ones keep their reference."""
+    return None if operands.node.attrs["rounding"] is not None else prepare_ufunc(np.divide)(operands)
 
 
 def prepare_relu(operands: Operands) -> Kernel | None:
@@ -68,6 +73,14 @@ def prepare_gelu(operands: Operands) -> Kernel | None:
 
 def _run_gelu(call: Call) -> None:
     gelu(call.input(0).reshape(-1), call.outputs[0].reshape(-1))
+
+
+def prepare_erf(operands: Operands) -> Kernel | None:
+    return Kernel(_run_erf) if operands.all_float32 else None
+
+
+def _run_erf(call: Call) -> None:
+    erf_each(call.input(0).reshape(-1), call.outputs[0].reshape(-1))
 
 
 def prepare_softmax(operands: Operands) -> Kernel | None:
@@ -117,15 +130,15 @@ def prepare_batch_norm(operands: Operands) -> Kernel | None:
 
 
 def prepare_resize(operands: Operands) -> Kernel | None:
-    """Bilinear; the nearest neighbour keeps its reference."""
+    """Bilinear; the other modes keep their reference."""
     attrs = operands.node.attrs
     if not operands.all_float32 or attrs["mode"] != "bilinear":
         return None
-    _, _, in_h, in_w = operands.shape(0)
-    _, _, out_h, out_w = operands.outputs[0].shape
+    vertical, horizontal = resize_lines(operands.shape(0), attrs)
+    in_h, in_w, out_h, out_w = vertical.source, horizontal.source, vertical.target, horizontal.target
     coordinates = str(attrs["coordinates"])
-    top, bottom, down = linear_indices(coordinates, in_h, out_h)
-    left, right, across = linear_indices(coordinates, in_w, out_w)
+    top, bottom, down = linear_indices(coordinates, vertical)
+    left, right, across = linear_indices(coordinates, horizontal)
     tables = (top, bottom, down.astype(np.float32), left, right, across.astype(np.float32))
 
     def run(call: Call) -> None:

@@ -12,6 +12,8 @@ from accelsim.engine.kernel import Prepare
 from accelsim.engine.pointwise import (
     prepare_batch_norm,
     prepare_concat,
+    prepare_div,
+    prepare_erf,
     prepare_expand,
     prepare_gelu,
     prepare_layer_norm,
@@ -22,24 +24,32 @@ from accelsim.engine.pointwise import (
     prepare_ufunc,
 )
 from accelsim.engine.products import prepare_attention, prepare_linear, prepare_matmul
+from accelsim.engine.windows import prepare_avg_pool, prepare_max_pool
+
+_NUMPY: Mapping[str, np.ufunc] = {
+    **{"abs": np.abs, "add": np.add, "ceil": np.ceil, "cos": np.cos, "exp": np.exp, "floor": np.floor, "log": np.log},
+    **{"maximum": np.maximum, "minimum": np.minimum, "mul": np.multiply, "neg": np.negative, "round": np.rint},
+    **{"sin": np.sin, "sqrt": np.sqrt, "sub": np.subtract, "tanh": np.tanh},
+}
 
 KERNELS: Mapping[str, Prepare] = {
-    "add": prepare_ufunc(np.add),
+    **{op: prepare_ufunc(function) for op, function in _NUMPY.items()},
     "attention": prepare_attention,
+    "avg_pool2d": prepare_avg_pool,
     "batch_norm": prepare_batch_norm,
     "concat": prepare_concat,
     "conv2d": prepare_conv2d,
-    "div": prepare_ufunc(np.divide),
+    "div": prepare_div,
+    "erf": prepare_erf,
     "expand": prepare_expand,
     "gelu": prepare_gelu,
     "layer_norm": prepare_layer_norm,
     "linear": prepare_linear,
     "matmul": prepare_matmul,
+    "max_pool2d": prepare_max_pool,
     "moe": prepare_moe,
-    "mul": prepare_ufunc(np.multiply),
     "relu": prepare_relu,
     "reshape": prepare_reshape,
     "resize": prepare_resize,
     "softmax": prepare_softmax,
-    "sub": prepare_ufunc(np.subtract),
 }

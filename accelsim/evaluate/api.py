@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from accelsim.engine import compile
+from accelsim.evaluate.load import load_model
 from accelsim.evaluate.simulate import Progress, activity_of, frame_of, hardware_for, silent, simulate_spec, timed
 from accelsim.evaluate.validate import suites, validate_suites
 from accelsim.evaluate.verify import verify_model
-from accelsim.frontends.catalogue import LoadedModel, load_model
+from accelsim.frontends.catalogue import LoadedModel
+from accelsim.frontends.inputs import InputOptions
 from accelsim.ir import Activity, FrozenMap
 from accelsim.results import Equivalence, Executor, Result
 
@@ -28,6 +30,7 @@ def run_main_job(
     activity: str = "recorded",
     verify: bool = True,
     allow_unfit: bool = False,
+    options: InputOptions | None = None,
     progress: Progress = silent,
 ) -> Result:
     """Trace, execute, verify, and time with the activity that the execution recorded.
@@ -42,7 +45,7 @@ def run_main_job(
     for name in names:
         if name not in loaded:
             progress(f"loading {model}{f' for {name}' if name else ''}")
-            loaded[name] = load_model(model, task=name)
+            loaded[name] = load_model(model, task=name, options=options)
     activities: dict[str | None, Activity | None] = {}
     executors: list[Executor] = []
     equivalences = []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from accelsim.errors import InputError
+from accelsim.evaluate import load
 from accelsim.evaluate.simulate import activity_of
 from accelsim.evaluate.verify import verify_model
-from accelsim.frontends import catalogue
+from accelsim.frontends.inputs import input_options
 from accelsim.ir import Activity, Graph
 from accelsim.ir.weights import Array
 from accelsim.results import Equivalence
@@ -21,16 +23,21 @@ def load_model(
     task: str | None = None,
     arguments: Mapping[str, Any] | None = None,
     scope: str = "",
+    shapes: Mapping[str, int | Sequence[int]] | None = None,
+    batch: int | None = None,
+    inputs: Path | str | None = None,
 ) -> Graph:
     """The graph of a model.
 
     `model` is a name, `file.py:builder` (then `task` and `arguments` go to the builder), the CSV file of a SCALE-Sim
-    topology, or a torch module in eval mode with `example_inputs`, of which `scope` names the part that an
-    accelerator runs.
+    topology, a torch module in eval mode with `example_inputs`, of which `scope` names the part that an accelerator
+    runs, or `file.onnx`: then `shapes` and `batch` bind its open dimensions and `inputs` is an .npz with values of its
+    inputs.
     Raises InputError for what is unknown, UnsupportedError for what cannot be traced.
     """
     if isinstance(model, str):
-        return catalogue.load_model(model, task=task, arguments=arguments).graph
+        options = input_options(shapes, batch, inputs)
+        return load.load_model(model, task=task, arguments=arguments, options=options).graph
     if not example_inputs:
         raise InputError("a torch module needs example inputs: load_model(module, (tensor, ...))")
     from accelsim.frontends.torch import trace
@@ -38,9 +45,17 @@ def load_model(
     return trace(model, tuple(example_inputs), name=type(model).__name__, scope=scope)
 
 
-def example_inputs(model: str, *, task: str | None = None, other: bool = False) -> dict[str, Array]:
-    """Seeded inputs of a named model by input name; `other` gives a second, different set."""
-    loaded = catalogue.load_model(model, task=task)
+def example_inputs(
+    model: str,
+    *,
+    task: str | None = None,
+    other: bool = False,
+    shapes: Mapping[str, int | Sequence[int]] | None = None,
+    batch: int | None = None,
+    inputs: Path | str | None = None,
+) -> dict[str, Array]:
+    """Seeded inputs of a model by input name; `other` gives a second, different set. The rest as for `load_model`."""
+    loaded = load.load_model(model, task=task, options=input_options(shapes, batch, inputs))
     return dict(loaded.other_inputs if other else loaded.inputs)
 
 
@@ -49,6 +64,15 @@ def load_activity(activity: str, graph: Graph) -> Activity | None:
     return activity_of(graph, activity)
 
 
-def verify(model: str, *, task: str | None = None, against: Collection[str] = ("torch", "onnxruntime")) -> Equivalence:
-    """Our engine beside others on the example inputs of a named model; see `verify_model`."""
-    return verify_model(catalogue.load_model(model, task=task), against=against)
+def verify(
+    model: str,
+    *,
+    task: str | None = None,
+    against: Collection[str] | None = None,
+    shapes: Mapping[str, int | Sequence[int]] | None = None,
+    batch: int | None = None,
+    inputs: Path | str | None = None,
+) -> Equivalence:
+    """Our engine beside others on the example inputs of a model; see `verify_model` and `load_model`."""
+    options = input_options(shapes, batch, inputs)
+    return verify_model(load.load_model(model, task=task, options=options), against=against)

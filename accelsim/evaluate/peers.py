@@ -91,6 +91,15 @@ def chosen_peers(names: Collection[str]) -> tuple[Peer, ...]:
     return tuple(PEERS[name] for name in names)
 
 
+def peers_of(loaded: LoadedModel, names: Collection[str] | None) -> tuple[Peer, ...]:
+    """The engines of those names, or all that can run the model. Raises what `chosen_peers` does."""
+    if not loaded.spec.is_onnx:
+        return chosen_peers(tuple(PEERS) if names is None else names)
+    if names is not None and "torch" in names:
+        raise InputError(f"{loaded.spec.file}: torch does not run ONNX files; compare with onnxruntime")
+    return chosen_peers(("onnxruntime",) if names is None else names)
+
+
 @contextmanager
 def running_peers(
     loaded: LoadedModel, peers: Collection[Peer], folder: Path, *, threads: int = 1
@@ -102,7 +111,7 @@ def running_peers(
         save_graph(loaded.graph, graph_folder)
     inputs = tuple(folder / f"input{index}.safetensors" for index in range(2))
     for path, arrays in zip(inputs, (loaded.inputs, loaded.other_inputs), strict=True):
-        write_tensors(path, arrays)
+        write_tensors(path, {**arrays, **loaded.fixed})
     spec = loaded.spec
     job = Job(
         graph=str(graph_folder),

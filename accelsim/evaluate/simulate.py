@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from accelsim.errors import DoesNotFitError, InputError
+from accelsim.evaluate.load import load_model
 from accelsim.evaluate.ranges import latency_range
-from accelsim.frontends.catalogue import LoadedModel, load_model
+from accelsim.frontends.catalogue import LoadedModel
+from accelsim.frontends.inputs import InputOptions
 from accelsim.hw.load import load_hardware
 from accelsim.hw.schema import Hardware
 from accelsim.ir import Activity, FrozenMap, Graph
@@ -34,6 +36,7 @@ def simulate_spec(
     overrides: Mapping[str, object] | None = None,
     activity: str = "uniform",
     allow_unfit: bool = True,
+    options: InputOptions | None = None,
     progress: Progress = silent,
 ) -> Result:
     """Time one frame, or the frames of `tasks` in order, without computing numbers.
@@ -49,7 +52,7 @@ def simulate_spec(
     for name in names:
         if name not in loaded:
             progress(f"loading {model}{f' for {name}' if name else ''}")
-            loaded[name] = load_model(model, task=name)
+            loaded[name] = load_model(model, task=name, options=options)
     frames = {name: frame_of(one, activity_of(one.graph, activity)) for name, one in loaded.items()}
     progress(f"timing on {described.name}")
     return checked_fit(timed([frames[name] for name in names], described), allow_unfit)

@@ -18,7 +18,7 @@ from accelsim.engine.compare import (
     compare_tensor,
 )
 from accelsim.evaluate.flips import flip_margins, told_routings
-from accelsim.evaluate.peers import Peer, PeerResult, chosen_peers, running_peers
+from accelsim.evaluate.peers import Peer, PeerResult, peers_of, running_peers
 from accelsim.frontends.catalogue import LoadedModel
 from accelsim.ir.activity import Activity
 from accelsim.ir.frozen import FrozenMap
@@ -41,12 +41,12 @@ class _OnInput:
 def verify_model(
     loaded: LoadedModel,
     *,
-    against: Collection[str] = ("torch", "onnxruntime"),
+    against: Collection[str] | None = None,
     tolerance: float = 1e-4,
     executable: Executable | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Equivalence:
-    """Compare the engine with others on both example inputs of a model.
+    """Compare the engine with others (None: all that can run it) on both example inputs of a model.
 
     Each other engine runs in a process of its own, while ours runs here. Errors are max|a-b| / max|b|. An
     engine is `ok` where the outputs are within `tolerance`; or, where tokens took other experts, if ours
@@ -56,7 +56,7 @@ def verify_model(
     engine ends with.
     """
     tell = progress or (lambda step: None)
-    peers = chosen_peers(against)
+    peers = peers_of(loaded, against)
     with TemporaryDirectory(prefix="accelsim-verify-") as folder:
         tell(f"running {', '.join(peer.name for peer in peers)} and our engine")
         with running_peers(loaded, peers, Path(folder)) as running:

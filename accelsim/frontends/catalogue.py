@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +11,7 @@ from typing import Any
 
 from accelsim.errors import InputError, MissingExtraError
 from accelsim.frontends.cache import Entry, Inputs, entry_folder, read_entry, write_entry
+from accelsim.frontends.inputs import InputOptions
 from accelsim.frontends.modelspec import ModelSpec, catalogue, find_model
 from accelsim.frontends.topology import SUFFIX, read_topology
 from accelsim.ir.graph import Graph
@@ -22,7 +23,8 @@ __all__ = ["LoadedModel", "ModelSpec", "catalogue", "find_model", "load_model"]
 class LoadedModel:
     """A graph with two sets of seeded example inputs by input name, and what it was built from.
 
-    `stored` is the folder of the cache that holds the graph (None: not cached).
+    `stored` is the folder of the cache that holds the graph (None: not cached). `fixed` are inputs of an ONNX
+    file whose values became part of the graph.
     """
 
     graph: Graph
@@ -33,20 +35,30 @@ class LoadedModel:
     tasks: tuple[str, ...]
     spec: ModelSpec
     stored: Path | None = None
+    fixed: Inputs = field(default_factory=dict)
 
 
 def load_model(
-    spec: str, *, task: str | None = None, arguments: Mapping[str, Any] | None = None, cache: bool = True
+    spec: str,
+    *,
+    task: str | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    cache: bool = True,
+    options: InputOptions | None = None,
 ) -> LoadedModel:
     """The graph of a model for one task (None: its first): a name, file.py:builder, or the CSV file of a topology.
 
-    `arguments` go to the builder over those of the catalogue. Raises InputError for what is unknown,
-    UnsupportedError for a model that cannot be traced, MissingExtraError where it must be traced without
-    torch.
+    `arguments` go to the builder over those of the catalogue; `options` are for ONNX files. Raises InputError
+    for what is unknown, UnsupportedError for a model that cannot be traced, MissingExtraError where it must be
+    traced without torch.
     """
     if spec.endswith(SUFFIX):
         return _topology(Path(spec), task, arguments)
     found = find_model(spec).with_arguments(arguments or {})
+    if found.is_onnx:
+        return _from_onnx(found, spec, task, options or InputOptions())
+    if options is not None and options.given:
+        raise InputError(f"{spec}: shapes, a batch and inputs can be given for ONNX files only")
     chosen = found.chosen_task(task)
     if not cache:
         with TemporaryDirectory(prefix="accelsim-") as folder:
@@ -63,6 +75,19 @@ def _topology(path: Path, task: str | None, arguments: Mapping[str, Any] | None)
     if task is not None or arguments:
         raise InputError(f"{path}: a topology has no tasks and takes no arguments")
     return LoadedModel(graph, {}, {}, path.stem, "", (), ModelSpec(name=path.stem, file=path.resolve(), builder=""))
+
+
+def _from_onnx(found: ModelSpec, spec: str, task: str | None, options: InputOptions) -> LoadedModel:
+    if task is not None or found.arguments:
+        raise InputError(f"{spec}: an ONNX file has no tasks and takes no arguments")
+    try:
+        from accelsim.frontends.onnx_model import load_onnx
+    except ModuleNotFoundError as error:
+        if error.name != "onnx":
+            raise
+        raise MissingExtraError("onnx", "onnx", f"reading {spec}") from None
+    read = load_onnx(found.file, options)
+    return LoadedModel(read.graph, read.inputs, read.other_inputs, found.name, "", (), found, fixed=read.fixed)
 
 
 def _traced(spec: ModelSpec, task: str, folder: Path) -> Entry:

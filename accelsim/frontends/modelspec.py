@@ -10,7 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from accelsim.errors import InputError, UnsupportedError, did_you_mean
+from accelsim.errors import InputError, did_you_mean
 from accelsim.ir.frozen import FrozenMap
 from accelsim.shipped import shipped_dir
 
@@ -20,7 +20,7 @@ _KEYS = {"builder", "arguments", "tasks", "hardware_scope", "title", "sources", 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Where a model comes from: function `builder` of `file`, called with `task` and `arguments`.
+    """Where a model comes from: function `builder` of `file`, called with `task` and `arguments`, or an ONNX file.
 
     `tasks` is empty for a model with one output head that takes no task. `scope` is the module path of the
     part that hardware runs (empty: all of it). `variants` are other models that differ in one thing, by
@@ -38,6 +38,10 @@ class ModelSpec:
     notes: tuple[str, ...] = ()
     variants: FrozenMap[str, str] = field(default_factory=FrozenMap)
 
+    @property
+    def is_onnx(self) -> bool:
+        return self.file.suffix == ".onnx"
+
     def chosen_task(self, task: str | None) -> str:
         """`task` if the model has it, the first task for None. Raises InputError."""
         if task is None:
@@ -52,10 +56,7 @@ class ModelSpec:
 
 
 def find_model(spec: str) -> ModelSpec:
-    """A name of the catalogue or `path/to/file.py:function`.
-
-    Raises InputError for anything else, UnsupportedError for an ONNX file.
-    """
+    """A name of the catalogue, `path/to/file.py:function` or `path/to/file.onnx`. Raises InputError otherwise."""
     path, separator, builder = spec.rpartition(":")
     if separator and path.endswith(".py"):
         file = Path(path)
@@ -65,12 +66,15 @@ def find_model(spec: str) -> ModelSpec:
             raise InputError(f"{spec}: '{builder}' is not the name of a function")
         return ModelSpec(name=f"{file.stem}:{builder}", file=file.resolve(), builder=builder)
     if spec.endswith(".onnx"):
-        raise UnsupportedError(f"{spec}: reading ONNX files is not supported yet; give a name or path.py:function")
+        file = Path(spec)
+        if not file.is_file():
+            raise InputError(f"{spec}: no such file")
+        return ModelSpec(name=file.stem, file=file.resolve(), builder="")
     if spec.endswith(".py"):
         raise InputError(f"{spec}: name the function that builds the model: {spec}:build")
     known = catalogue()
     if spec not in known:
-        raise InputError(f"'{spec}' is not a model{did_you_mean(spec, known)}; or give path.py:function")
+        raise InputError(f"'{spec}' is not a model{did_you_mean(spec, known)}; or give path.py:function or path.onnx")
     return known[spec]
 
 

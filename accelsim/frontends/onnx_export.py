@@ -10,17 +10,18 @@ import onnx
 from onnx import checker, helper, numpy_helper
 
 from accelsim.errors import InputError, InternalError, did_you_mean
-from accelsim.frontends.onnx_nodes import ONNX_FORMS, OnnxNodes, element_type
+from accelsim.frontends.onnx_forms import ONNX_FORMS
+from accelsim.frontends.onnx_nodes import OnnxNodes, element_type
 from accelsim.ir.graph import Graph
 from accelsim.ops.expand import expanded
 
-OPSET = 18
+OPSET = 19
 _IR_VERSION = 9
 EXTERNAL_BYTES = 1_900_000_000  # a protobuf message ends at 2 GiB
 
 
 def export_onnx(graph: Graph, path: Path, *, outputs: Collection[str] | str | None = None) -> Path:
-    """Write the graph as ONNX (opset 18) and check it; tensors keep their names.
+    """Write the graph as ONNX (opset 19) and check it; tensors keep their names.
 
     `outputs` adds tensors to the graph's outputs, 'all' every tensor that a node makes. Ops without an ONNX
     form, such as moe, are written out densely. Constants of 1.9 GB and more go into `<path>.data` beside
@@ -31,7 +32,7 @@ def export_onnx(graph: Graph, path: Path, *, outputs: Collection[str] | str | No
     primitive = expanded(graph, lambda node: "" if node.op in ONNX_FORMS else "dense")
     to = OnnxNodes(primitive)
     for node in primitive.nodes:
-        to.node(node)
+        ONNX_FORMS[node.op](to, node)
     weights = [numpy_helper.from_array(primitive.parameter(name), name) for name in primitive.parameters]
     model = helper.make_model(
         helper.make_graph(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from accelsim.errors import AccelsimError, InputError, UnsupportedError
-from accelsim.frontends.torch_lower import lower
+from accelsim.frontends.torch_lower import is_known, lower
 from accelsim.frontends.torch_semantic import Site, semantic_modules
 from accelsim.ir.graph import Graph
 from accelsim.ops.verified import verified
@@ -58,13 +58,30 @@ def trace_program(
     with semantic_modules(module) as sites, _quiet():
         try:
             exported = torch.export.export(module, tuple(example_inputs), strict=False)
-            program = exported.run_decompositions({})
+            program = _decomposed(exported)
         except AccelsimError:
             raise
         except Exception as error:
             raise _export_error(module, name, error) from error
     lowered = lower(program, module, sites, name=name, scope=scope, meta=meta or {})
     return Traced(verified(lowered.graph, after="tracing"), program, lowered.names, sites)
+
+
+def _decomposed(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """Functional calls; those that we do not know are written out by torch as far as it can, and only those."""
+    program = exported.run_decompositions({})
+    for _ in range(_DEEPEST):
+        unknown = {node.target for node in program.graph.nodes if node.op == "call_function" and not is_known(node)}
+        known_to_torch = torch.export.default_decompositions().items() if unknown else ()
+        table = {target: form for target, form in known_to_torch if target in unknown}
+        if not table:
+            break
+        program = program.run_decompositions(table)
+    return program
+
+
+_DEEPEST = 4
+"""How often a call may be written in terms of others that are unknown too."""
 
 
 def _check(module: torch.nn.Module, inputs: Sequence[torch.Tensor], name: str, scope: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -10,7 +10,8 @@ from torch.fx import Node as FxNode
 
 from accelsim.errors import InternalError
 from accelsim.frontends.torch_semantic import Site
-from accelsim.frontends.torch_types import tensor_type, to_array, torch_dtype
+from accelsim.frontends.torch_types import our_dtype, tensor_type, to_array, torch_dtype
+from accelsim.ir.dtype import DType
 from accelsim.ir.graph import AttrValue, Tensor
 from accelsim.ops.build import GraphBuilder
 from accelsim.ops.registry import op_spec
@@ -98,6 +99,27 @@ class Call:
     def type(self, argument: object) -> Tensor:
         return self._builder.tensors[self.value(argument)]
 
+    def shape_of(self, tensor: str) -> tuple[int, ...]:
+        """The shape of a tensor of the graph."""
+        return self._builder.tensors[tensor].shape
+
+    def common(self, *arguments: Any) -> DType:
+        """The format to which torch promotes two arguments."""
+        first, second = (a.meta["val"] if isinstance(a, FxNode) else a for a in arguments)
+        return our_dtype(torch.result_type(first, second))
+
+    def operand(self, argument: Any, dtype: DType) -> str:
+        """A tensor or a number, in a format."""
+        if isinstance(argument, FxNode):
+            return self.cast(self.value(argument), dtype)
+        return self.scalar(argument, Tensor((), dtype))
+
+    def cast(self, tensor: str, dtype: DType) -> str:
+        """`tensor` itself where it is of that format."""
+        if self._builder.tensors[tensor].dtype == dtype:
+            return tensor
+        return self.emit("cast", [tensor], {"dtype": str(dtype)})
+
     def emit(self, op: str, inputs: Sequence[str], attrs: Mapping[str, AttrValue] | None = None) -> str:
         """Add a node with one output. Absent optional inputs may be left out at the end."""
         return self.emit_all(op, inputs, attrs)[0]
@@ -110,7 +132,12 @@ class Call:
     def scalar(self, value: float, like: Tensor) -> str:
         """A constant of shape () in the format of `like`."""
         tensor = torch.tensor(value, dtype=torch_dtype(like.dtype))
-        return self._parameter(".".join(part for part in (self.path, self._node.name, "scalar") if part), tensor)
+        return self._constant(self.path, f"{self._node.name}.scalar", tensor)
+
+    def full(self, value: float, like: Tensor) -> str:
+        """A constant of one value everywhere, of the shape and format of `like`."""
+        tensor = torch.full(like.shape, value, dtype=torch_dtype(like.dtype))
+        return self._constant(self.path, f"{self._node.name}.full", tensor)
 
     def semantic(self) -> tuple[str, ...]:
         """One node for a whole module, named by the module's path."""
@@ -137,3 +164,7 @@ class Call:
         if name in self._builder.parameters:
             return name
         return self._builder.add_parameter(name, to_array(tensor), tensor_type(tensor))
+
+
+Lowering: TypeAlias = "Callable[[Call], str | tuple[str, ...]]"
+"""What makes the nodes of one kind of call; gives the tensor that holds its result, or each of its results."""

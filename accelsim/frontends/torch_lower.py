@@ -27,6 +27,12 @@ class Lowered:
     names: Mapping[str, tuple[str, ...]]
 
 
+def is_known(node: FxNode) -> bool:
+    """Whether a call has a form in the graph, or needs none."""
+    target = target_name(node)
+    return target == "getitem" or any(target in table for table in (LOWERINGS, ALIASES, CREATORS, IGNORED))
+
+
 def lower(
     program: torch.export.ExportedProgram,
     module: torch.nn.Module,
@@ -184,7 +190,7 @@ def _with_removed(graph: Graph, removed: Mapping[str, list[str]]) -> Graph:
                 node,
                 origins=(
                     *node.origins,
-                    *(origin for name in node.outputs for origin in removed.get(name, ())),
+                    *(o for name in node.outputs for o in removed.get(name, ()) if o not in node.origins),
                 ),
             )
             for node in graph.nodes

@@ -17,7 +17,11 @@ _TORCH: dict[DType, torch.dtype] = {
     formats.FLOAT16: torch.float16,
     formats.INT64: torch.int64,
     formats.INT32: torch.int32,
+    formats.INT16: torch.int16,
     formats.INT8: torch.int8,
+    formats.UINT64: torch.uint64,
+    formats.UINT32: torch.uint32,
+    formats.UINT16: torch.uint16,
     formats.UINT8: torch.uint8,
     formats.BOOL: torch.bool,
 }
@@ -32,14 +36,20 @@ def torch_dtype(dtype: DType) -> torch.dtype:
         raise UnsupportedError(f"torch has no number format for {dtype}") from None
 
 
+def our_dtype(dtype: torch.dtype) -> DType:
+    """Raises UnsupportedError for a format that accelsim does not have."""
+    if dtype not in _OURS:
+        known = ", ".join(str(dtype) for dtype in _TORCH)
+        raise UnsupportedError(f"number format {dtype} is not supported; supported: {known}")
+    return _OURS[dtype]
+
+
 def tensor_type(tensor: torch.Tensor) -> Tensor:
     """Shape and format of a real or fake tensor. Raises UnsupportedError for a format or an open size."""
-    if tensor.dtype not in _OURS:
-        known = ", ".join(str(dtype) for dtype in _TORCH)
-        raise UnsupportedError(f"number format {tensor.dtype} is not supported; supported: {known}")
+    dtype = our_dtype(tensor.dtype)
     if not all(isinstance(size, int) for size in tensor.shape):
         raise UnsupportedError(f"shape {tuple(tensor.shape)} is not fixed")
-    return Tensor(tuple(tensor.shape), _OURS[tensor.dtype])
+    return Tensor(tuple(tensor.shape), dtype)
 
 
 def to_array(tensor: torch.Tensor) -> Array:

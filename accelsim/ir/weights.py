@@ -17,7 +17,7 @@ def content_digest(array: Array) -> str:
     """SHA-256 over dtype, shape and bytes; equal content has an equal digest wherever it came from."""
     contiguous = np.asarray(array, order="C")  # ascontiguousarray would give a scalar a dimension
     digest = hashlib.sha256(f"{contiguous.dtype.str}{contiguous.shape}".encode())
-    digest.update(contiguous.data)
+    digest.update(contiguous.reshape(-1).view(np.uint8).data)  # bfloat16 has no buffer of its own
     return digest.hexdigest()
 
 

@@ -114,5 +114,5 @@ class Workload:
         if producer is None:
             return (readers, (MODEL_INPUT,), (ANY,))
         spec = op_spec(producer.op)
-        made = f"{producer.op}.{spec.outputs[producer.outputs.index(origin)]}"
+        made = f"{producer.op}.{spec.output_name(producer.outputs.index(origin))}"
         return (readers, (made,), (ANY,))

@@ -11,16 +11,15 @@ from accelsim.ir.graph import Tensor
 from accelsim.ir.nest import LoopNest
 from accelsim.ops.attributes import choice
 from accelsim.ops.nests import pointwise
-from accelsim.ops.operands import Operands, required
+from accelsim.ops.operands import NUMBER, Operands, required
 from accelsim.ops.spec import Array, Attrs, MaybeArrays, MaybeTensors, OpSpec, WorkInput
-
-_erf = np.frompyfunc(math.erf, 1, 1)
+from accelsim.ops.unary import erf_exact
 
 
 def gelu_exact(x: Array) -> Array:
     """x * Phi(x) with the error function of the C library, in float64; slow, and exact to its last bits."""
     wide = np.asarray(x, np.float64)
-    phi = 0.5 * (1.0 + np.asarray(_erf(wide / math.sqrt(2.0)), np.float64))
+    phi = 0.5 * (1.0 + erf_exact(wide / math.sqrt(2.0)))
     return np.asarray(wide * phi, x.dtype)
 
 
@@ -50,7 +49,7 @@ def _gelu(arrays: MaybeArrays, attrs: Attrs) -> tuple[Array, ...]:
 
 
 def _infer_relu(types: MaybeTensors, attrs: Attrs) -> tuple[Tensor, ...]:
-    x = Operands("relu", ("x",), types).get(0)
+    x = Operands("relu", ("x",), types).get(0, kinds=NUMBER)
     return (Tensor(x.shape, x.dtype),)
 
 

@@ -9,7 +9,7 @@ from accelsim.ir.frozen import FrozenMap
 from accelsim.ir.graph import Graph, Node, Tensor
 from accelsim.ir.weights import Array, Weights
 from accelsim.ops.registry import op_spec
-from accelsim.ops.spec import Attrs
+from accelsim.ops.spec import Attrs, OpSpec
 
 
 class GraphBuilder:
@@ -56,7 +56,7 @@ class GraphBuilder:
         bound = spec.bind(unique, attrs or {})
         types = tuple(self.tensors[i] if i else None for i in inputs)
         results = spec.infer(types, bound)
-        outputs = (unique,) if len(results) == 1 else tuple(f"{unique}.{spec.outputs[i]}" for i in range(len(results)))
+        outputs = (unique,) if len(results) == 1 else tuple(_output(unique, spec, i) for i in range(len(results)))
         for output, tensor in zip(outputs, results, strict=True):
             if output in self.tensors:
                 raise InternalError(f"tensor '{output}' is made twice")
@@ -90,3 +90,9 @@ class GraphBuilder:
             candidate = f"{name}_{number}"
         self._names.add(candidate)
         return candidate
+
+
+def _output(node: str, spec: OpSpec, index: int) -> str:
+    """`<node>.<output>`; outputs that repeat are numbered."""
+    number = str(index - len(spec.outputs) + 1) if spec.outputs[-1].endswith("*") else ""
+    return f"{node}.{spec.output_name(index)}{number}"

@@ -9,7 +9,7 @@ import numpy as np
 from accelsim.ir.graph import Tensor
 from accelsim.ir.nest import Axis, Dim, LoopNest
 from accelsim.ops.nests import present, read, write
-from accelsim.ops.operands import INTEGER, Operands, optional, required
+from accelsim.ops.operands import INTEGER, NUMBER, Operands, optional, required
 from accelsim.ops.spec import Array, Attrs, MaybeArrays, MaybeTensors, OpSpec, WorkInput
 from accelsim.ops.values import check_indices
 
@@ -51,7 +51,7 @@ def _linear_work(node: WorkInput) -> tuple[LoopNest, ...]:
 
 def _infer_matmul(types: MaybeTensors, attrs: Attrs) -> tuple[Tensor, ...]:
     operands = Operands("matmul", _MATMUL, types)
-    a, b = operands.get(0, min_rank=1), operands.get(1, min_rank=1)
+    a, b = operands.get(0, min_rank=1, kinds=NUMBER), operands.get(1, min_rank=1, kinds=NUMBER)
     operands.same_dtype(0, 1)
     operands.fit(1, -2 if len(b.shape) > 1 else 0, a.shape[-1], f"the last size of {operands.show(0)}")
     try:

@@ -68,3 +68,18 @@ def pointwise(work: WorkInput, function: str, *, name: str = "main") -> tuple[Lo
             (read(work, 0, "x", FLAT), write(work, 0, "y", FLAT)),
         ),
     )
+
+
+def broadcast(work: WorkInput, function: str, roles: tuple[str, ...]) -> tuple[LoopNest, ...]:
+    """One nest that applies `function` once for each element of y to operands that broadcast to it."""
+    operands = (
+        *(read(work, i, role, _varies_along(work.tensor(i))) for i, role in enumerate(roles)),
+        write(work, 0, "y", FLAT),
+    )
+    return (LoopNest("main", function, flat_dims(work.outputs[0]), operands),)
+
+
+def _varies_along(tensor: Tensor) -> tuple[str, ...]:
+    """The loops along which an operand changes; a broadcast one is the same along the others."""
+    row_count, feature_count = rows_and_features(tensor)
+    return (*((ROWS,) if row_count > 1 else ()), *((FEATURES,) if feature_count > 1 else ()))

@@ -11,9 +11,10 @@ from accelsim.ops.spec import Array, MaybeArrays, MaybeTensors, ShapeError
 REAL = frozenset({"float", "bfloat", "fixed", "ufixed"})
 INTEGER = frozenset({"int", "uint"})
 NUMBER = REAL | INTEGER
-ANY = NUMBER | {"bool"}
+BOOL = frozenset({"bool"})
+ANY = NUMBER | BOOL
 
-_KIND_TEXT = {REAL: "real numbers", INTEGER: "integers", NUMBER: "numbers", ANY: "any values"}
+_KIND_TEXT = {REAL: "real numbers", INTEGER: "integers", NUMBER: "numbers", BOOL: "true or false", ANY: "any values"}
 
 
 def required(arrays: MaybeArrays, index: int) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from accelsim.ir.dtype import INT64
 from accelsim.ir.graph import Tensor
 from accelsim.ir.nest import Axis, Dim, LoopNest
-from accelsim.ops.attributes import axis_in, integer
+from accelsim.ops.attributes import axis_in, flag, integer
 from accelsim.ops.nests import FEATURES, FLAT, ROWS, read, write
 from accelsim.ops.operands import NUMBER, Operands, required
 from accelsim.ops.spec import REQUIRED, Array, Attrs, MaybeArrays, MaybeTensors, OpSpec, WorkInput
@@ -28,8 +28,16 @@ def largest(x: Array, k: int, axis: int) -> tuple[Array, Array]:
     return np.take_along_axis(x, indices, axis=axis), indices
 
 
+def smallest(x: Array, k: int, axis: int) -> tuple[Array, Array]:
+    """The k smallest values along `axis` and their indices, smallest first, lower index first among equals."""
+    order = np.argsort(x, axis=axis, kind="stable")
+    indices = np.take(order, np.arange(k), axis=axis).astype(np.int64)
+    return np.take_along_axis(x, indices, axis=axis), indices
+
+
 def _infer_top_k(types: MaybeTensors, attrs: Attrs) -> tuple[Tensor, ...]:
     k = integer("top_k", attrs, "k", least=1)
+    flag("top_k", attrs, "largest")
     operands = Operands("top_k", ("x",), types)
     x = operands.get(0, min_rank=1, kinds=NUMBER)
     axis = axis_in("top_k", integer("top_k", attrs, "axis"), len(x.shape))
@@ -40,7 +48,8 @@ def _infer_top_k(types: MaybeTensors, attrs: Attrs) -> tuple[Tensor, ...]:
 
 
 def _top_k(arrays: MaybeArrays, attrs: Attrs) -> tuple[Array, ...]:
-    return largest(required(arrays, 0), integer("top_k", attrs, "k"), integer("top_k", attrs, "axis"))
+    pick = largest if flag("top_k", attrs, "largest") else smallest
+    return pick(required(arrays, 0), integer("top_k", attrs, "k"), integer("top_k", attrs, "axis"))
 
 
 def _rows_along(node: WorkInput) -> tuple[Dim, Dim]:
@@ -85,6 +94,6 @@ TOP_K = OpSpec(
     _infer_top_k,
     _top_k,
     _top_k_work,
-    attrs={"k": REQUIRED, "axis": -1},
+    attrs={"k": REQUIRED, "axis": -1, "largest": True},
 )
 ARGSORT = OpSpec("argsort", ("x",), ("y",), _infer_argsort, _argsort, _argsort_work, attrs={"axis": -1})

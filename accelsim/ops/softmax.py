@@ -1,6 +1,8 @@
-"""softmax along one axis."""
+"""softmax and log_softmax along one axis."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -18,31 +20,41 @@ def softmax_along(x: Array, axis: int) -> Array:
     return np.asarray(powers / powers.sum(axis=axis, keepdims=True))
 
 
-def _infer(types: MaybeTensors, attrs: Attrs) -> tuple[Tensor, ...]:
-    x = Operands("softmax", ("x",), types).get(0, min_rank=1)
-    axis_in("softmax", integer("softmax", attrs, "axis"), len(x.shape))
-    return (Tensor(x.shape, x.dtype),)
+def log_softmax_along(x: Array, axis: int) -> Array:
+    """x - max - log(sum of exp(x - max))."""
+    centred = x - x.max(axis=axis, keepdims=True)
+    return np.asarray(centred - np.log(np.exp(centred).sum(axis=axis, keepdims=True)))
 
 
-def _softmax(arrays: MaybeArrays, attrs: Attrs) -> tuple[Array, ...]:
-    return (softmax_along(required(arrays, 0), integer("softmax", attrs, "axis")),)
+def _spec(op: str, function: Callable[[Array, int], Array], last: str) -> OpSpec:
+    """`last` is what each element costs after the sum of its row."""
+
+    def infer(types: MaybeTensors, attrs: Attrs) -> tuple[Tensor, ...]:
+        x = Operands(op, ("x",), types).get(0, min_rank=1)
+        axis_in(op, integer(op, attrs, "axis"), len(x.shape))
+        return (Tensor(x.shape, x.dtype),)
+
+    def reference(arrays: MaybeArrays, attrs: Attrs) -> tuple[Array, ...]:
+        return (function(required(arrays, 0), integer(op, attrs, "axis")),)
+
+    def work(node: WorkInput) -> tuple[LoopNest, ...]:
+        """An exponential and then `last` for each element; rows are all that is not the axis of the sum."""
+        x = node.tensor(0)
+        length = x.shape[integer(op, node.node.attrs, "axis")]
+        rows = Dim(ROWS, x.elements // max(length, 1), Axis.ROW)
+        return (
+            LoopNest("main", "exp", (rows, Dim(FEATURES, length, Axis.REDUCE)), (read(node, 0, "x", FLAT),)),
+            LoopNest(
+                last,
+                last,
+                (rows, Dim(FEATURES, length, Axis.OUTPUT)),
+                (write(node, 0, "y", FLAT),),
+                after=("main",),
+            ),
+        )
+
+    return OpSpec(op, ("x",), ("y",), infer, reference, work, attrs={"axis": -1})
 
 
-def _work(node: WorkInput) -> tuple[LoopNest, ...]:
-    """An exponential and a division an element; rows are all that is not the axis of the sum."""
-    x = node.tensor(0)
-    length = x.shape[integer("softmax", node.node.attrs, "axis")]
-    rows = Dim(ROWS, x.elements // max(length, 1), Axis.ROW)
-    return (
-        LoopNest("main", "exp", (rows, Dim(FEATURES, length, Axis.REDUCE)), (read(node, 0, "x", FLAT),)),
-        LoopNest(
-            "div",
-            "div",
-            (rows, Dim(FEATURES, length, Axis.OUTPUT)),
-            (write(node, 0, "y", FLAT),),
-            after=("main",),
-        ),
-    )
-
-
-SOFTMAX = OpSpec("softmax", ("x",), ("y",), _infer, _softmax, _work, attrs={"axis": -1})
+SOFTMAX = _spec("softmax", softmax_along, "div")
+LOG_SOFTMAX = _spec("log_softmax", log_softmax_along, "sub")

@@ -54,7 +54,8 @@ class WorkInput:
 class OpSpec:
     """One op.
 
-    `inputs` and `outputs` name the operands; an input name that ends in '?' is optional, in '*' repeats.
+    `inputs` and `outputs` name the operands; an input name that ends in '?' is optional; a last name that ends
+    in '*' repeats, among inputs and among outputs.
     `attrs` maps each attribute to its default or to REQUIRED. `infer(types, attrs)` gives output types,
     `reference(arrays, attrs)` is the definition in NumPy, `work` gives loop nests that name no hardware.
     `expansions` write the op in terms of others: `expand(builder, inputs, attrs) -> outputs`.
@@ -84,6 +85,10 @@ class OpSpec:
         if index >= len(self.inputs) - 1 and last.endswith("*"):
             return last[:-1]
         return self.inputs[index].rstrip("?*")
+
+    def output_name(self, index: int) -> str:
+        """The op's name for output `index`, without its marker."""
+        return self.outputs[min(index, len(self.outputs) - 1)].removesuffix("*")
 
     def bind(self, node_name: str, attrs: Attrs) -> FrozenMap[str, AttrValue]:
         """Attributes with defaults filled in. Raises InternalError on one that is unknown or missing."""

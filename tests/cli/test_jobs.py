@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from accelsim.frontends.inputs import InputOptions
+from accelsim.ir import FrozenMap
 from accelsim.results import Equivalence, Result
 from tests.cli.conftest import FakeApi, Run
 from tests.results.sample import MISFIT, sample_result, sample_rows
@@ -25,7 +27,9 @@ def test_run_passes_its_options_on(run: Run, api: FakeApi) -> None:
         "--no-verify",
         "--allow-unfit",
     )
-    code, _, _ = run(*words, "-s", "units.linear.rows=2", "-s", "links.weights.width = 256 bit", "--activity", "a.json")
+    opened = ("--shape", "tokens=8", "--shape", "pixels=1x3x8x8", "--batch", "2")
+    settings = ("-s", "units.linear.rows=2", "-s", "links.weights.width = 256 bit")
+    code, _, _ = run(*words, *settings, "--activity", "a.json", *opened)
     assert code == 0
     assert api.calls == [
         (
@@ -38,9 +42,17 @@ def test_run_passes_its_options_on(run: Run, api: FakeApi) -> None:
                 "activity": "a.json",
                 "verify": False,
                 "allow_unfit": True,
+                "options": InputOptions(FrozenMap({"tokens": (8,), "pixels": (1, 3, 8, 8)}), 2),
             },
         )
     ]
+
+
+def test_a_shape_that_is_no_shape_is_a_usage_error(run: Run, api: FakeApi) -> None:
+    for word in ("tokens", "tokens=", "=3", "tokens=a", "tokens=3x"):
+        code, _, err = run("simulate", "m.onnx", "h", "--shape", word)
+        assert code == 2
+        assert "is not NAME=SIZE" in err
 
 
 def test_run_prints_the_verdict_on_stdout_and_steps_on_stderr(run: Run, api: FakeApi) -> None:

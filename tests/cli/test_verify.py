@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from accelsim.evaluate import load as loading
 from accelsim.evaluate import verify as verifying
-from accelsim.frontends import catalogue
 from accelsim.results import Equivalence
 from tests.cli.conftest import Run
 from tests.results.sample import sample_result
@@ -30,23 +30,25 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[str, ...]]]:
     good = sample_result().equivalence
     assert good is not None
 
-    def verify_model(loaded: FakeModel, *, against: tuple[str, ...], progress: Callable[[str], None]) -> Equivalence:
+    def verify_model(
+        loaded: FakeModel, *, against: tuple[str, ...] | None, progress: Callable[[str], None]
+    ) -> Equivalence:
         progress("a step")
-        calls.append((loaded.task, against))
+        calls.append((loaded.task, against or ()))
         return good
 
-    def load_model(name: str, *, task: str | None = None) -> FakeModel:
+    def load_model(name: str, *, task: str | None = None, options: object = None) -> FakeModel:
         return FakeModel(task or "semseg")
 
     monkeypatch.setattr(verifying, "verify_model", verify_model)
-    monkeypatch.setattr(catalogue, "load_model", load_model)
+    monkeypatch.setattr(loading, "load_model", load_model)
     return calls
 
 
-def test_all_tasks_and_both_engines_by_default(run: Run, asked: list[Any]) -> None:
+def test_all_tasks_and_every_engine_by_default(run: Run, asked: list[Any]) -> None:
     code, out, err = run("verify", "m3vit-tiny")
     assert code == 0
-    assert asked == [("semseg", ("torch", "onnxruntime")), ("depth", ("torch", "onnxruntime"))]
+    assert asked == [("semseg", ()), ("depth", ())]
     assert out.startswith("m3vit-tiny (semseg)  outputs: equal to torch and onnxruntime (worst 1.9e-06")
     assert "Outputs beside other engines, depth" in out
     assert "Nodes with the largest differences" in out

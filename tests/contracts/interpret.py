@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from accelsim.ir import Graph
 from accelsim.ops.registry import op_spec
-from tests.contracts.op_cases import Array
+from tests.contracts.case import Array
 
 
 def interpret(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:

@@ -13,8 +13,9 @@ from accelsim.ops import BUILT_IN
 from accelsim.ops.build import GraphBuilder
 from accelsim.ops.registry import all_ops, op_spec
 from accelsim.ops.spec import REQUIRED, OpSpec, ShapeError
+from tests.contracts.case import Case, type_of
 from tests.contracts.interpret import interpret
-from tests.contracts.op_cases import CASES, Case, type_of
+from tests.contracts.op_cases import CASES
 from tests.contracts.wrong_cases import WRONG, Wrong
 
 each_op = pytest.mark.parametrize("spec", all_ops(), ids=lambda spec: spec.name)
@@ -93,7 +94,7 @@ def test_every_operand_of_the_op_is_read_or_written_by_some_nest_under_its_own_n
         assert not name or roles == {case.spec.input_name(index)}
     for index, name in enumerate(node.outputs):
         roles = {o.role for o in operands if o.tensor == name and o.access is not Access.READ}
-        assert roles == {case.spec.outputs[index]}
+        assert roles == {case.spec.output_name(index)}
 
 
 @each_case

@@ -44,6 +44,24 @@ def _cut(**changed: tuple[int, ...]) -> dict[str, AttrValue]:
     return {"starts": (0,), "ends": (2,), "axes": (0,), "steps": (1,), **changed}
 
 
+def _b(*shape: int) -> Tensor:
+    return Tensor(shape, DType("bool", 8))
+
+
+def _u8(*shape: int) -> Tensor:
+    return Tensor(shape, DType("uint", 8))
+
+
+_OF_REALS = (
+    *("acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "cos", "cosh", "erf", "exp", "floor", "hard_swish"),
+    *("log", "mish", "reciprocal", "round", "rsqrt", "sigmoid", "silu", "sin", "sinh", "softsign", "sqrt", "tan"),
+    *("tanh", "leaky_relu", "elu", "celu", "selu", "hard_sigmoid", "softplus", "thresholded_relu", "softmax"),
+    *("log_softmax",),
+)
+_OF_NUMBERS = ("pow", "mod", "maximum", "minimum", "less", "less_equal", "greater", "greater_equal")
+_OF_BITS = ("bitwise_and", "bitwise_or", "bitwise_xor", "shift_left", "shift_right")
+_REDUCTIONS = ("mean", "max", "min", "prod", "l1", "l2", "sum_square", "log_sum", "log_sum_exp")
+_SQUARE: dict[str, AttrValue] = {"kernel": (3, 3)}
 _Q = _f(1, 2, 4, 5)
 _SCALE: dict[str, AttrValue] = {"scale": 1.0}
 
@@ -113,4 +131,74 @@ WRONG = (
     Wrong("moe", _moe_with(5, _f(4, 7)), ("b2 [4, 7]", "x [2, 6]"), {"top_k": 2}),
     Wrong("moe", (*_MOE_TYPES, _i(2, 3)), ("forced_ids [2, 3]", "top_k 2"), {"top_k": 2}),
     Wrong("moe", _MOE_TYPES, ("top_k is 5", "gate_w [4, 6]"), {"top_k": 5}),
+    *(Wrong(op, (_i(3),), ("x [3]", "int64")) for op in _OF_REALS),
+    *(Wrong(op, (_b(3),), ("x [3]", "bool")) for op in ("abs", "neg", "sign", "clip")),
+    Wrong("logical_not", (_f(3),), ("x [3]", "true or false")),
+    Wrong("bitwise_not", (_f(3),), ("x [3]", "integers")),
+    Wrong("elu", (_f(3),), ("alpha", "needs a number"), {"alpha": "big"}),
+    *(Wrong(op, (_b(2), _b(2)), ("a [2]", "bool")) for op in _OF_NUMBERS),
+    *(Wrong(op, (_f(2), _f(2)), ("a [2]", "integers")) for op in _OF_BITS),
+    *(Wrong(op, (_f(2), _f(2)), ("a [2]", "float32")) for op in ("logical_and", "logical_or", "logical_xor")),
+    *(Wrong(op, (_f(2, 3), _f(4)), ("a [2, 3]", "b [4]")) for op in ("equal", "not_equal", "maximum")),
+    Wrong("div", (_f(2), _f(2)), ("rounding", "trunc"), {"rounding": "trnc"}),
+    Wrong("where", (_f(2), _f(2), _f(2)), ("condition [2]", "true or false")),
+    Wrong("where", (_b(2), _f(2), _i(2)), ("b is int64", "a is float32")),
+    Wrong("where", (_b(2), _f(3), _f(3)), ("condition [2]", "a [3]")),
+    Wrong("clip", (_f(2),), ("low", "needs a number"), {"low": "0"}),
+    Wrong("prelu", (_f(3), _f(2, 3)), ("slope [2, 3]", "x [3]")),
+    Wrong("cast", (_f(2),), ("dtype", "float32"), {"dtype": "flaot32"}),
+    Wrong("trilu", (_f(2),), ("x [2]", "at least 2"), {"upper": True}),
+    *(Wrong(f"reduce_{kind}", (_f(2, 3),), ("axis 2",), {"axes": (2,)}) for kind in _REDUCTIONS),
+    Wrong("reduce_mean", (_i(2, 3),), ("x [2, 3]", "int64"), {"axes": (0,)}),
+    *(Wrong(op, (_f(2, 0),), ("x [2, 0]", "axis 1"), {"axis": 1}) for op in ("arg_max", "arg_min")),
+    Wrong("cum_sum", (_f(2),), ("axis 1",), {"axis": 1}),
+    *(Wrong(op, (_f(1, 3, 2, 5),), ("x [1, 3, 2, 5]", "larger"), _SQUARE) for op in ("max_pool2d", "avg_pool2d")),
+    *(
+        Wrong(op, (_f(1, 1, 4, 4),), ("no pixel", "window of 3"), {**_SQUARE, "padding": (3, 0, 0, 0)})
+        for op in ("max_pool2d", "avg_pool2d")
+    ),
+    Wrong("avg_pool2d", (_u8(1, 1, 4, 4),), ("uint8", "real numbers"), _SQUARE),
+    Wrong("conv_transpose2d", (_f(1, 3, 5, 5), _f(4, 2, 3, 3)), ("w [4, 2, 3, 3]", "x [1, 3, 5, 5]")),
+    Wrong("conv_transpose2d", (_f(1, 4, 1, 1), _f(4, 2, 1, 1)), ("leaves nothing",), {"padding": (1, 0, 0, 0)}),
+    Wrong("conv_transpose2d", (_f(1, 3, 1, 1), _f(3, 2, 1, 1)), ("2 groups",), {"groups": 2}),
+    Wrong("group_norm", (_f(2, 6, 3),), ("x [2, 6, 3]", "4 groups"), {"groups": 4}),
+    Wrong("instance_norm", (_f(2, 6, 3), _f(5)), ("w [5]", "x [2, 6, 3]")),
+    Wrong("rms_norm", (_f(2, 8), _f(7)), ("w [7]", "x [2, 8]", "[8]")),
+    Wrong("local_response_norm", (_f(2, 8),), ("size", "at least 1"), {"size": 0}),
+    Wrong("attention", (_Q, _Q, _Q, _f(3, 4)), ("mask [3, 4]", "[1, 2, 4, 4]"), _SCALE),
+    Wrong("attention", (_Q, _Q, _Q, _i(4, 4)), ("mask is int64", "q is float32"), _SCALE),
+    Wrong("rotary_embedding", (_f(4, 5), _f(4, 2), _f(4, 2)), ("x [4, 5]", "odd")),
+    Wrong("rotary_embedding", (_f(4, 6), _f(3, 3), _f(4, 3)), ("cos [3, 3]", "[4, 3]")),
+    Wrong("einsum", (_f(2, 3), _f(4, 5)), ("xs[1] [4, 5]", "'j'"), {"equation": "ij,jk->ik"}),
+    Wrong("einsum", (_f(2, 3),), ("2 operands",), {"equation": "ij,jk->ik"}),
+    Wrong("einsum", (_f(2, 2),), ("twice",), {"equation": "ii->i"}),
+    Wrong("einsum", (_f(2, 2),), ("of nothing",), {"equation": "ij->k"}),
+    Wrong("einsum", (_f(2, 2),), ("letters",), {"equation": "...j->j"}),
+    Wrong("einsum", (_f(2, 2),), ("needs text",), {"equation": 1}),
+    Wrong("quantize_linear", (_f(2, 3), _f(2)), ("scale [2]", "x [2, 3]")),
+    Wrong("quantize_linear", (_f(2, 3), _f(), _i()), ("zero_point", "int64", "uint8")),
+    Wrong("quantize_linear", (_f(2, 3), _f(1, 1)), ("scale [1, 1]", "none or one")),
+    Wrong("dequantize_linear", (_f(2, 3), _f()), ("x [2, 3]", "integers")),
+    Wrong("dequantize_linear", (_u8(2, 3), _f(3), _u8()), ("zero_point []", "scale [3]")),
+    Wrong("resize", (_f(1, 1, 2, 2),), ("nearest", "floor"), {"size": (6, 6), "nearest": "flor"}),
+    Wrong("resize", (_f(1, 1, 2, 2),), ("scales", "two numbers"), {"size": (6, 6), "scales": (1.0,)}),
+    Wrong("resize", (_f(1, 1, 2, 2),), ("scales", "above 0"), {"size": (6, 6), "scales": (1.0, 0.0)}),
+    Wrong("resize", (_f(1, 1, 0, 2),), ("x [1, 1, 0, 2]", "without pixels"), {"size": (6, 6)}),
+    Wrong("pad", (_f(2, 3),), ("pads", "needs 4"), {"pads": (1, 1)}),
+    Wrong("pad", (_f(2),), ("x [2]", "cut more"), {"pads": (-2, -1)}),
+    Wrong("pad", (_f(0),), ("x [0]", "nothing to repeat"), {"pads": (1, 0), "mode": "edge"}),
+    Wrong("pad", (_f(2),), ("value", "needs a number"), {"pads": (1, 0), "value": "0"}),
+    Wrong("tile", (_f(2, 3),), ("repeats", "needs 2"), {"repeats": (2,)}),
+    Wrong("reverse", (_f(2, 3),), ("twice",), {"axes": (1, -1)}),
+    Wrong("split", (_f(2, 3),), ("sizes (1, 1)", "x [2, 3]"), {"axis": 1, "sizes": (1, 1)}),
+    Wrong("depth_to_space", (_f(1, 6, 2, 2),), ("x [1, 6, 2, 2]", "2 x 2"), {"block": 2}),
+    Wrong("space_to_depth", (_f(1, 6, 3, 2),), ("x [1, 6, 3, 2]", "2 x 2"), {"block": 2}),
+    Wrong("gather_elements", (_f(2, 3), _i(3, 1)), ("indices [3, 1]", "axis 0"), {"axis": 1}),
+    Wrong("gather_nd", (_f(2, 3), _i(4, 3)), ("indices [4, 3]", "x [2, 3]")),
+    Wrong("gather_nd", (_f(2, 3), _i(3, 1)), ("x [2, 3]", "differ"), {"batch_dims": 1}),
+    Wrong("scatter_elements", (_f(2, 3), _i(2, 1), _f(1, 1)), ("updates [1, 1]", "indices [2, 1]")),
+    Wrong("scatter_elements", (_f(3), _i(2), _f(2)), ("reduction", "add"), {"reduction": "ad"}),
+    Wrong("scatter_nd", (_f(4, 3), _i(2, 1), _f(2, 2)), ("updates [2, 2]", "[2, 3]")),
+    Wrong("scatter_nd", (_b(4), _i(2, 1), _b(2)), ("x [4]", "bool"), {"reduction": "min"}),
+    Wrong("scatter_nd", (_f(4), _i(2, 2), _f(2)), ("indices [2, 2]", "x [4]")),
 )

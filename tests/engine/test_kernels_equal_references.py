@@ -17,7 +17,8 @@ from accelsim.engine.arena import Arena
 from accelsim.engine.compare import compare_tensor
 from accelsim.engine.table import KERNELS
 from accelsim.ir.graph import AttrValue
-from tests.contracts.op_cases import CASES, Case
+from tests.contracts.case import Case
+from tests.contracts.op_cases import CASES
 from tests.engine.graphs import Array, floats, interpret, moe_weights, one_node
 
 TOLERANCE = 5e-6
@@ -77,6 +78,59 @@ def test_attention_equals_its_reference(queries: int, keys: int, channels: int, 
         floats(2, 3, keys, channels),
     )
     assert_kernel_equals_reference("attention", arrays, {"scale": scale})
+
+
+@given(
+    st.tuples(sizes, sizes), st.sampled_from([1, 2, 4]), st.booleans(), st.sampled_from(["none", "bool", "real"]), seeds
+)
+@settings(deadline=None, max_examples=40)
+def test_masked_attention_equals_its_reference(
+    size: tuple[int, int], shared: int, causal: bool, mask: str, seed: int
+) -> None:
+    """Some rows of the bool masks see nothing."""
+    queries, keys = size
+    added = floats(queries, keys, seed=seed + 3)
+    arrays = (
+        floats(2, 4, queries, 3, seed=seed),
+        floats(2, shared, keys, 3, seed=seed + 1),
+        floats(2, shared, keys, 5, seed=seed + 2),
+        {"none": None, "bool": added > 0, "real": added}[mask],
+    )
+    assert_kernel_equals_reference("attention", arrays, {"scale": 0.7, "causal": causal})
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=60)
+def test_depthwise_conv2d_equals_its_reference(data: st.DataObject) -> None:
+    channels, share = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3))
+    kernel = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    image = data.draw(st.tuples(st.integers(4, 9), st.integers(4, 9)))
+    attrs: dict[str, AttrValue] = {
+        "stride": data.draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
+        "dilation": data.draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
+        "padding": data.draw(st.tuples(*(st.integers(5, 8),) * 4)),
+        "groups": channels,
+    }
+    bias = floats(channels * share) if data.draw(st.booleans()) else None
+    arrays = (floats(2, channels, *image), floats(channels * share, 1, *kernel), bias)
+    assert_kernel_equals_reference("conv2d", arrays, attrs)
+
+
+@given(st.data(), st.sampled_from(["max_pool2d", "avg_pool2d"]))
+@settings(deadline=None, max_examples=80)
+def test_pooling_equals_its_reference(data: st.DataObject, op: str) -> None:
+    kernel = data.draw(st.tuples(st.integers(2, 4), st.integers(2, 4)))
+    attrs: dict[str, AttrValue] = {
+        "kernel": kernel,
+        "stride": data.draw(st.tuples(st.integers(1, 4), st.integers(1, 4))),
+        "dilation": data.draw(st.tuples(st.integers(1, 2), st.integers(1, 2))),
+        "padding": data.draw(st.tuples(*(st.integers(0, kernel[axis] - 1) for axis in (0, 1, 0, 1)))),
+        "ceil_mode": data.draw(st.booleans()),
+    }
+    if op == "avg_pool2d":
+        attrs["count_include_pad"] = data.draw(st.booleans())
+    x = floats(2, 3, data.draw(st.integers(7, 12)), data.draw(st.integers(7, 12)))
+    assert_kernel_equals_reference(op, (x,), attrs)
 
 
 @given(st.data())

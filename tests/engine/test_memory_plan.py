@@ -13,7 +13,7 @@ from accelsim.engine.memory import ALIGNMENT, Block, place_blocks
 from accelsim.engine.plan import Plan
 from accelsim.errors import InternalError, UnsupportedError
 from accelsim.ir import FrozenMap, Tensor
-from accelsim.ir.dtype import FLOAT16, Numerics
+from accelsim.ir.dtype import BFLOAT16, Numerics
 from accelsim.ops.build import GraphBuilder
 from tests.engine.graphs import floats, interpret, moe_graph, one_node, random_graph, type_of
 
@@ -168,12 +168,12 @@ def test_equal_graphs_have_equal_plans() -> None:
 @pytest.mark.parametrize(
     ("tensor", "text"),
     [
-        (Tensor((2,), FLOAT16), "tensor 'x' is float16"),
+        (Tensor((2,), BFLOAT16), "tensor 'x' is bfloat16"),
         (Tensor((2,), numerics=Numerics((0.5,))), "tensor 'x' is float32 with its own scale"),
     ],
 )
 def test_formats_the_engine_lacks_are_refused_by_name(tensor: Tensor, text: str) -> None:
-    builder = GraphBuilder("half")
+    builder = GraphBuilder("formats")
     graph = builder.finish([builder.add1("relu", (builder.add_input("x", tensor),))])
     with pytest.raises(UnsupportedError, match=text):
         engine.compile(graph)
@@ -207,3 +207,38 @@ def test_frozen_maps_of_tensors_are_left_as_they_were() -> None:
     assert graph.digest == before
     assert isinstance(graph.tensors, FrozenMap)
     assert type_of(inputs["x"]) == graph.tensors["x"]
+
+
+def test_parts_of_a_split_and_a_reversed_tensor_lie_in_the_bytes_of_their_source() -> None:
+    builder = GraphBuilder("parts")
+    x = builder.add_input("x", Tensor((4, 6)))
+    left, right = builder.add("split", (x,), {"axis": 1, "sizes": (2, 4)}, name="cut")
+    turned = builder.add1("reverse", (right,), {"axes": (0, 1)}, name="turned")
+    graph = builder.finish([builder.add1("relu", (left,)), builder.add1("relu", (turned,))])
+    executable = engine.compile(graph)
+    assert executable.plan.views == ("cut", "turned")
+    inputs = {"x": floats(4, 6)}
+    outputs, expected = executable(inputs).outputs, interpret(graph, inputs)
+    for name in graph.outputs:
+        np.testing.assert_array_equal(outputs[name], expected[name])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "int32", "uint8", "int16", "uint32"])
+def test_other_formats_run_on_the_references(dtype: str) -> None:
+    x = (np.abs(floats(3, 4)) * 20).astype(dtype)
+    graph, inputs = one_node("maximum", (x, x[::-1].copy()), constants=(1,))
+    (made,) = engine.compile(graph)(inputs).outputs.values()
+    np.testing.assert_array_equal(made, np.maximum(x, x[::-1]))
+    assert made.dtype == np.dtype(dtype)
+
+
+def test_constants_fold_without_a_warning_where_numbers_leave_their_range() -> None:
+    builder = GraphBuilder("endless")
+    x = builder.add_input("x", Tensor((2,)))
+    none = builder.add_parameter("none", np.full(2, -np.inf, np.float32), Tensor((2,)))
+    shares = builder.add1("softmax", (none,))
+    graph = builder.finish([builder.add1("where", (builder.add1("equal", (shares, shares)), shares, x))])
+    executable = engine.compile(graph)
+    assert executable.plan.folded == ("softmax", "equal")
+    (made,) = executable({"x": floats(2)}).outputs.values()
+    np.testing.assert_array_equal(made, floats(2))

@@ -143,7 +143,7 @@ def test_an_engine_that_fails_is_told_with_the_end_of_what_it_wrote(cached: pyte
         verify_model(gone)
 
 
-def test_a_builder_that_fails_in_another_process_is_told_with_its_line(cached: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_builder_that_fails_elsewhere_is_told_with_its_line(cached: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "crash.py").write_text("def build():\n    raise RuntimeError('out of luck')\n")
     loaded = tiny()
     crashing = replace(loaded, spec=replace(loaded.spec, file=tmp_path / "crash.py"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from accelsim.errors import InputError, UnsupportedError
+from accelsim.errors import InputError
 from accelsim.frontends.cache import entry_folder
 from accelsim.frontends.catalogue import catalogue, find_model, load_model
 from accelsim.frontends.modelspec import read_catalogue
@@ -57,7 +57,7 @@ BAD_SPECS = {
     "m3vit-tyni": (InputError, "did you mean 'm3vit-tiny'"),
     "nowhere.py:build": (InputError, "nowhere.py: no such file"),
     "models/m3vit.py": (InputError, "name the function"),
-    "model.onnx": (UnsupportedError, "ONNX files is not supported yet"),
+    "model.onnx": (InputError, "model.onnx: no such file"),
     f"{TINY}:2": (InputError, "not the name of a function"),
 }
 

@@ -92,3 +92,10 @@ def test_work_of_a_node_marks_parameters_as_constant() -> None:
 def test_a_repeated_operand_keeps_its_name() -> None:
     assert [op_spec("concat").input_name(i) for i in (0, 1, 7)] == ["xs", "xs", "xs"]
     assert [op_spec("conv2d").input_name(i) for i in range(3)] == ["x", "w", "b"]
+
+
+def test_outputs_that_repeat_are_numbered_and_a_single_one_is_named_like_its_node() -> None:
+    builder = GraphBuilder("parts")
+    x = builder.add_input("x", Tensor((6,)))
+    assert builder.add("split", (x,), {"axis": 0, "sizes": (1, 5)}, name="cut") == ("cut.ys0", "cut.ys1")
+    assert builder.add("split", (x,), {"axis": 0, "sizes": (6,)}, name="whole") == ("whole",)

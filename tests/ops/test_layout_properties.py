@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from accelsim.ir.graph import AttrValue
 from accelsim.ops.registry import op_spec
-from tests.contracts.op_cases import Array, type_of
+from tests.contracts.case import Array, type_of
 
 shapes = st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple)
 

@@ -13,8 +13,9 @@ from accelsim.ir import Access, LoopNest, Routing
 from accelsim.ir.graph import AttrValue
 from accelsim.ops.build import GraphBuilder
 from accelsim.ops.spec import MissingActivityError
+from tests.contracts.case import Array, Case, floats, type_of
 from tests.contracts.interpret import interpret
-from tests.contracts.op_cases import CASES, Array, Case, floats, type_of
+from tests.contracts.op_cases import CASES
 
 TOKENS, WIDTH, EXPERTS, HIDDEN = 5, 6, 4, 3
 SAMPLE = next(case for case in CASES if case.op == "moe")

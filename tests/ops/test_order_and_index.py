@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from accelsim.errors import InputError
 from accelsim.ir.graph import AttrValue
 from accelsim.ops.registry import op_spec
-from tests.contracts.op_cases import Array, Case, floats, whole
+from tests.contracts.case import Array, Case, floats, whole
 
 few_values = st.lists(st.integers(-2, 2), min_size=1, max_size=12)
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from accelsim.ir.graph import AttrValue
 from accelsim.ops.registry import op_spec
-from tests.contracts.op_cases import Array, floats
+from tests.contracts.case import Array, floats
 
 TOLERANCE = 2e-6
 

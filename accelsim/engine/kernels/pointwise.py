@@ -1,4 +1,4 @@
-"""GELU, with and without a bias, and batch normalisation as scale and shift of planes."""
+"""The error function, GELU with and without a bias, and batch normalisation as scale and shift of planes."""
 
 from __future__ import annotations
 
@@ -54,6 +54,19 @@ def gelu(x, out):  # type: ignore[no-untyped-def]
     for i in range(x.size):
         value = x[i]
         out[i] = _HALF * value * (_ONE + erf(value * _ROOT_HALF))
+
+
+@njit(
+    types.void(_INPUT_1D, _OUTPUT_1D),
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+    fastmath={"contract", "nsz"},
+)
+def erf_each(x, out):  # type: ignore[no-untyped-def]
+    """out = erf(x); `out` may be `x`."""
+    for i in range(x.size):
+        out[i] = erf(x[i])
 
 
 @njit(

@@ -1,0 +1,189 @@
+"""Ops that exporters write out in many small nodes, put back together: attention, GELU, SiLU, a linear layer's bias.
+
+Only nodes that nothing else reads are taken. Results differ by rounding alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from accelsim.ir.frozen import FrozenMap
+from accelsim.ir.graph import Graph, Node
+from accelsim.passes.patterns import Match, View, one_op, rewritten, typed
+
+_CLOSE = 1e-6
+_LAST_TWO: tuple[int, ...] = (0, 1, 3, 2)
+_WINDOW = 4  # [batch, heads, queries or keys, channels]
+
+
+def fuse_patterns(graph: Graph) -> Graph:
+    """Attention, GELU, SiLU and linear layers with their biases as single nodes."""
+    for name, match in _PATTERNS.items():
+        graph = rewritten(graph, match, after=f"fuse_patterns: {name}")
+    return graph
+
+
+def _bias(view: View, node: Node) -> Match | None:
+    """linear(x, w) + b with a constant b, one number an output."""
+    if node.op != "add":
+        return None
+    for product, bias in (node.inputs, node.inputs[::-1]):
+        linear = view.inner(product, "linear")
+        if linear is None or len(linear.inputs) > 2 or bias not in view.graph.parameters:
+            continue
+        if view.shape(bias) == (view.shape(product)[-1],) and view.shape(product) == view.shape(node.outputs[0]):
+            made = one_op((node, linear), "linear", (*linear.inputs, bias), dict(linear.attrs), named=linear)
+            return Match((node, linear), (made,))
+    return None
+
+
+def _gelu(view: View, node: Node) -> Match | None:
+    """x * (1 + erf(x / sqrt 2)) * 1/2, its factors in any order."""
+    if node.op != "mul":
+        return None
+    muls, factors = _factors(view, node)
+    halves = [name for name in factors if view.number(name) is not None]
+    rest = [name for name in factors if name not in halves]
+    if len(rest) != 2 or not halves or not _near(math.prod(view.number(name) or 0.0 for name in halves), 0.5):
+        return None
+    for x, shifted in (rest, rest[::-1]):
+        nodes = _one_plus_erf(view, x, shifted)
+        if nodes and view.shape(x) == view.shape(node.outputs[0]):
+            gone = (*muls, *nodes)
+            return Match(gone, (one_op(gone, "gelu", (x,), {"approximate": "none"}, named=node),))
+    return None
+
+
+def _silu(view: View, node: Node) -> Match | None:
+    """x * sigmoid(x)."""
+    if node.op != "mul":
+        return None
+    for x, gate in (node.inputs, node.inputs[::-1]):
+        sigmoid = view.inner(gate, "sigmoid")
+        if sigmoid is not None and sigmoid.inputs == (x,):
+            return Match((node, sigmoid), (one_op((node, sigmoid), "silu", (x,), {}, named=node),))
+    return None
+
+
+def _factors(view: View, node: Node) -> tuple[list[Node], list[str]]:
+    """The multiplications that end in `node`, and what they multiply."""
+    muls, factors = [node], []
+    for name in node.inputs:
+        inner = view.inner(name, "mul")
+        if inner is None:
+            factors.append(name)
+        else:
+            more, found = _factors(view, inner)
+            muls += more
+            factors += found
+    return muls, factors
+
+
+def _one_plus_erf(view: View, x: str, shifted: str) -> tuple[Node, ...] | None:
+    plus = view.inner(shifted, "add")
+    if plus is None:
+        return None
+    for name, one in (plus.inputs, plus.inputs[::-1]):
+        erf = view.inner(name, "erf")
+        inside = None if erf is None else view.inner(erf.inputs[0], "mul", "div")
+        found = None if inside is None else view.scaled(inside)
+        if found is None or view.number(one) != 1 or found[0] != x or not _near(found[1], math.sqrt(0.5)):
+            continue
+        assert erf is not None
+        assert inside is not None
+        return plus, erf, inside
+    return None
+
+
+def _perm(node: Node) -> tuple[int, ...]:
+    perm = node.attrs["perm"]
+    assert isinstance(perm, tuple)
+    return tuple(axis for axis in perm if isinstance(axis, int))
+
+
+def _near(value: float, wanted: float) -> bool:
+    return abs(value - wanted) <= _CLOSE * abs(wanted)
+
+
+def _attention(view: View, node: Node) -> Match | None:
+    """softmax(q k^T * scale + mask) v over [batch, heads, length, channels]."""
+    if node.op != "matmul" or len(view.shape(node.outputs[0])) != _WINDOW:
+        return None
+    softmax = view.inner(node.inputs[0], "softmax")
+    if softmax is None or softmax.attrs["axis"] not in (-1, _WINDOW - 1):
+        return None
+    gone = [node, softmax]
+    scores, mask, scale = softmax.inputs[0], "", 1.0
+    added = view.inner(scores, "add")
+    if added is not None:
+        for one, other in (added.inputs, added.inputs[::-1]):
+            if _is_scores(view, one) and len(view.shape(other)) <= _WINDOW:
+                gone.append(added)
+                scores, mask = one, other
+                break
+        else:
+            return None
+    step = view.inner(scores, "mul", "div")
+    if step is not None:
+        found = view.scaled(step)
+        if found is None:
+            return None
+        gone.append(step)
+        scores, scale = found
+    product = view.inner(scores, "matmul")
+    if product is None:
+        return None
+    gone.append(product)
+    q, turned, v = product.inputs[0], product.inputs[1], node.inputs[1]
+    for name in (q, turned):
+        pre = view.inner(name, "mul", "div")
+        found = None if pre is None else view.scaled(pre)
+        if pre is not None and found is not None and view.shape(found[0]) == view.shape(name):
+            gone.append(pre)
+            scale *= found[1]
+            q, turned = (found[0], turned) if name == q else (q, found[0])
+    return _as_attention(view, tuple(gone), (q, turned, v, mask), scale)
+
+
+def _is_scores(view: View, tensor: str) -> bool:
+    step = view.inner(tensor, "matmul", "mul", "div")
+    if step is None or step.op == "matmul":
+        return step is not None
+    found = view.scaled(step)
+    return found is not None and view.inner(found[0], "matmul") is not None
+
+
+def _as_attention(
+    view: View, gone: tuple[Node, ...], operands: tuple[str, str, str, str], scale: float
+) -> Match | None:
+    q, turned, v, mask = operands
+    shapes = [view.shape(name) for name in (q, turned, v)]
+    if any(len(shape) != _WINDOW or shape[:2] != shapes[0][:2] for shape in shapes):
+        return None
+    if view.shape(gone[1].outputs[0]) != (*shapes[0][:3], shapes[1][3]):
+        return None  # the mask made more of the scores than there were
+    tensors = dict(view.graph.tensors)
+    before = view.maker(turned, "transpose")
+    source, perm = turned, _LAST_TWO
+    if before is not None:
+        source, perm = before.inputs[0], tuple(_perm(before)[axis] for axis in _LAST_TWO)
+    made: list[Node] = []
+    k = source
+    if perm != tuple(range(_WINDOW)):
+        k = f"{gone[0].name}.k"
+        if k in tensors:
+            return None
+        turn = Node(k, "transpose", (source,), (k,), FrozenMap({"perm": perm}), gone[0].module)
+        made.append(typed(turn, tensors))
+    inputs = (q, k, v, mask) if mask else (q, k, v)
+    made.append(one_op(gone, "attention", inputs, {"scale": scale, "causal": False}, named=gone[0]))
+    return Match(gone, tuple(made), {name: tensors[name] for name in (k,)})
+
+
+_PATTERNS: dict[str, Callable[[View, Node], Match | None]] = {
+    "bias": _bias,
+    "gelu": _gelu,
+    "silu": _silu,
+    "attention": _attention,
+}
