@@ -44,7 +44,7 @@ conformance: $(STAMP)
 	$(BIN)/python -W ignore -m tests.conformance.onnx_cases
 
 reports: demo
-	$(BIN)/accelsim validate edge-moe m3vit-zcu104-analytic > reports/validation.txt
+	$(BIN)/accelsim validate > reports/validation.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -26,9 +26,10 @@ from accelsim.ir.frozen import FrozenMap
 T = TypeVar("T")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$")]
 Selector = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$")]
+# `op`, `op.role` or `op.nest`; `*` stands for whatever no other entry names.
 TensorClass = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?)$")]
 Named = Annotated[Mapping[Name, T], AfterValidator(FrozenMap)]
-Selected = Annotated[Mapping[Selector, T], AfterValidator(FrozenMap)]
+Selected = Annotated[Mapping[TensorClass, T], AfterValidator(FrozenMap)]
 
 
 def _format(raw: object) -> DType:

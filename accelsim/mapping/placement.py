@@ -9,7 +9,7 @@ from accelsim.errors import UnsupportedError
 from accelsim.hw.schema import Hardware
 from accelsim.ir import LoopNest, Node
 from accelsim.mapping.context import Context
-from accelsim.mapping.view import nest_key
+from accelsim.mapping.view import ANY, nest_key
 from accelsim.ops.registry import op_spec
 
 
@@ -23,8 +23,9 @@ class Placed:
 
 
 def unit_for(hardware: Hardware, node: Node, key: str) -> str | None:
-    """The unit a nest is placed on; None where no entry covers it."""
-    return hardware.placement.get(key, hardware.placement.get(node.op))
+    """The unit a nest is placed on, by `op.nest`, by `op` or by `*`; None where no entry covers it."""
+    placement = hardware.placement
+    return placement.get(key) or placement.get(node.op) or placement.get(ANY)
 
 
 def place(context: Context, node: Node, nests: Sequence[LoopNest]) -> tuple[Placed, ...]:

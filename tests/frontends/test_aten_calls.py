@@ -16,6 +16,8 @@ from accelsim.frontends.torch_aten import LOWERINGS
 from tests.frontends.aten_calls import CALLS
 from tests.frontends.reference import every_tensor
 
+pytestmark = pytest.mark.slow
+
 IMAGE = torch.randn(2, 4, 6, 5, generator=torch.Generator().manual_seed(3))
 KERNEL = torch.randn(6, 2, 3, 2, generator=torch.Generator().manual_seed(4))
 

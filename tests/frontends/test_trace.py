@@ -233,6 +233,8 @@ def test_a_size_that_depends_on_data_is_refused_by_module() -> None:
 DIGEST = """
 from accelsim.frontends.torch import trace
 from tests.frontends.tiny_model import build
+
+pytestmark = pytest.mark.slow
 graph = trace(*build(), name="tiny", scope="encoder")
 print(graph.structure_digest, graph.weights_digest)
 """

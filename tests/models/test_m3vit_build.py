@@ -9,6 +9,8 @@ import torch
 from m3vit_parts import MoE
 from torch.nn import functional as F
 
+pytestmark = pytest.mark.slow
+
 CHANNELS = {"semseg": 7, "depth": 1}
 
 

@@ -188,6 +188,7 @@ def test_assumed_routings_send_each_token_to_k_different_experts(assume, shape: 
     assert all(len(set(row)) == top_k for row in routing.ids)
 
 
+@pytest.mark.slow
 def test_no_random_routing_is_slower_than_the_worst_case_of_expert_major_order(
     edge_moe: Hardware, frame: Frame
 ) -> None:

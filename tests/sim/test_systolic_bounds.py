@@ -16,6 +16,8 @@ from accelsim.sim.assumption import activity_for
 from accelsim.sim.timeline import run_program
 from accelsim.sim.timing import Frame, time_frames
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = ("systolic-16", "systolic-32", "systolic-128")
 
 

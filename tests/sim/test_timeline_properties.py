@@ -13,6 +13,8 @@ from accelsim.sim.table import Program
 from accelsim.sim.timeline import run_program
 from tests.sim.random_programs import random_program
 
+pytestmark = pytest.mark.slow
+
 MATRICES = ("inner", "inner_dram", "begin", "begin_dram", "end", "end_dram")
 
 
