@@ -87,12 +87,21 @@ def _expected_hit(work: ExpertWork, schedule: Schedule) -> tuple[Stage, ...]:
     return (loads, *(replace(stage, held=()) for stage in expert_major(work, schedule)))
 
 
+def _cached_experts(work: ExpertWork, schedule: Schedule) -> float:
+    return 0.0 if schedule.experts.cache.policy == "none" else float(schedule.experts.cache.experts.value)
+
+
+_KEPT_EXPERTS: dict[str, Callable[[ExpertWork, Schedule], float]] = {
+    "expert-major": lambda work, schedule: 0.0,
+    "token-major": _cached_experts,
+    "resident": lambda work, schedule: float(work.routing.experts),
+}
+
+
 def kept_bytes(work: ExpertWork, schedule: Schedule) -> dict[str, int]:
     """Bytes of each buffer that the policy keeps filled with experts: all of a layer, those of a cache, or none
     beyond what a stage holds anyway."""
-    experts = {"resident": float(work.routing.experts), "expert-major": 0.0}.get(schedule.experts.order)
-    if experts is None:
-        experts = 0.0 if schedule.experts.cache.policy == "none" else float(schedule.experts.cache.experts.value)
+    experts = _KEPT_EXPERTS[schedule.experts.order](work, schedule)
     largest: dict[str, int] = {}
     for stages in work.whole.values():
         own: dict[str, int] = {}
