@@ -20,6 +20,8 @@ from accelsim.ir import Graph
 from tests.frontends.reference import every_tensor
 from tests.frontends.tiny_model import Experts, build
 
+pytestmark = pytest.mark.slow
+
 
 def node_names(graph: Graph, op: str) -> list[str]:
     return [node.name for node in graph.nodes if node.op == op]
@@ -233,14 +235,11 @@ def test_a_size_that_depends_on_data_is_refused_by_module() -> None:
 DIGEST = """
 from accelsim.frontends.torch import trace
 from tests.frontends.tiny_model import build
-
-pytestmark = pytest.mark.slow
 graph = trace(*build(), name="tiny", scope="encoder")
 print(graph.structure_digest, graph.weights_digest)
 """
 
 
-@pytest.mark.slow
 def test_the_digests_are_the_same_under_another_hash_seed(traced: Traced) -> None:
     """This process has a seed of its own."""
     ran = subprocess.run(
