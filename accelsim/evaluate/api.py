@@ -6,14 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from accelsim.engine import compile
-from accelsim.evaluate.load import load_model
-from accelsim.evaluate.simulate import Progress, activity_of, frame_of, hardware_for, silent, simulate_spec, timed
+from accelsim.evaluate.simulate import (
+    Progress,
+    activity_of,
+    frame_of,
+    hardware_for,
+    load_tasks,
+    silent,
+    simulate_spec,
+    timed,
+)
 from accelsim.evaluate.validate import suites, validate_suites
 from accelsim.evaluate.verify import verify_model
-from accelsim.frontends.catalogue import LoadedModel
 from accelsim.frontends.inputs import InputOptions
 from accelsim.ir import Activity, FrozenMap
 from accelsim.results import Equivalence, Executor, Result
+from accelsim.sim.simulate import simulate_frames
 
 __all__ = ["run_main_job", "simulate_spec", "suites", "validate_suites"]
 
@@ -41,11 +49,14 @@ def run_main_job(
     """
     described = hardware_for(hardware, overrides)
     names = tuple(tasks) or (task,)
-    loaded: dict[str | None, LoadedModel] = {}
-    for name in names:
-        if name not in loaded:
-            progress(f"loading {model}{f' for {name}' if name else ''}")
-            loaded[name] = load_model(model, task=name, options=options)
+    loaded = load_tasks(model, names, options=options, progress=progress)
+    if not allow_unfit:
+        assumed = "uniform" if activity == "recorded" else activity
+        expected = simulate_frames(
+            [frame_of(loaded[name], activity_of(loaded[name].graph, assumed)) for name in names], described
+        )
+        if not expected.fits:
+            return expected
     activities: dict[str | None, Activity | None] = {}
     executors: list[Executor] = []
     equivalences = []

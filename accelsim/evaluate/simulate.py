@@ -48,14 +48,21 @@ def simulate_spec(
         raise InputError("activity 'recorded' needs an execution: use `accelsim run`, or give a file or 'uniform'")
     described = hardware_for(hardware, overrides)
     names = tuple(tasks) or (task,)
-    loaded: dict[str | None, LoadedModel] = {}
-    for name in names:
-        if name not in loaded:
-            progress(f"loading {model}{f' for {name}' if name else ''}")
-            loaded[name] = load_model(model, task=name, options=options)
+    loaded = load_tasks(model, names, options=options, progress=progress)
     frames = {name: frame_of(one, activity_of(one.graph, activity)) for name, one in loaded.items()}
     progress(f"timing on {described.name}")
     return checked_fit(timed([frames[name] for name in names], described), allow_unfit)
+
+
+def load_tasks(
+    model: str, names: Sequence[str | None], *, options: InputOptions | None, progress: Progress
+) -> dict[str | None, LoadedModel]:
+    """The model for each distinct task, in order of first use (None: its first task)."""
+    loaded: dict[str | None, LoadedModel] = {}
+    for name in dict.fromkeys(names):
+        progress(f"loading {model}{f' for {name}' if name else ''}")
+        loaded[name] = load_model(model, task=name, options=options)
+    return loaded
 
 
 def hardware_for(name: str, overrides: Mapping[str, object] | None = None) -> Hardware:
