@@ -16,13 +16,17 @@ from typing import Any
 from accelsim import version
 
 _PUBLIC = {
+    "calibrate": "accelsim.evaluate.calibrate",
     "compile": "accelsim.engine",
     "example_inputs": "accelsim.evaluate.models",
+    "explain": "accelsim.evaluate.explain",
     "load_activity": "accelsim.evaluate.models",
     "load_hardware": "accelsim.hw.load",
     "load_model": "accelsim.evaluate.models",
+    "plan": "accelsim.evaluate.explain",
     "semantic": "accelsim.frontends.semantic",
     "simulate": "accelsim.sim.simulate",
+    "simulate_many": "accelsim.sim.many",
     "validate": "accelsim.evaluate.validate",
     "verify": "accelsim.evaluate.models",
     "AccelsimError": "accelsim.errors",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -17,15 +17,30 @@ class InputError(AccelsimError):
 
 
 class UnsupportedError(AccelsimError):
-    """The input is valid, but accelsim cannot do what it asks for."""
+    """The input is valid, but accelsim, or the hardware, cannot do what it asks for.
+
+    `failures` are as in a `DoesNotFitError`.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, failures: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.failures = tuple(failures)
 
 
 class DoesNotFitError(AccelsimError):
-    """A demand exceeds a bound of the hardware; carries the text of a `Failure`."""
+    """A demand exceeds a bound of the hardware.
+
+    The message is the text of `failures`, records of type `accelsim.results.Failure` (none where a bound of the
+    simulator itself is exceeded).
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, failures: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.failures = tuple(failures)
 
 
 class ToleranceError(AccelsimError):

@@ -39,11 +39,13 @@ _UNITS: dict[str, dict[str, Fraction]] = {
     "w": _scaled("W", {p: _SI[p] for p in ("p", "n", "u", "m", "", "k")}),
     "j": _scaled("J", {p: _SI[p] for p in ("p", "n", "u", "m", "", "k")}) | {"fJ": Fraction(1, 10**15)},
     "j_per_bit": {"pJ/bit": Fraction(1, 10**12), "nJ/bit": Fraction(1, 10**9), "fJ/bit": Fraction(1, 10**15)},
+    "m2": {"um2": Fraction(1, 10**12), "mm2": Fraction(1, 10**6)},
+    "per_s": _scaled("/s", _LARGE),
     "cycles": {"cycle": Fraction(1), "cycles": Fraction(1)},
     "beats": {"beat": Fraction(1), "beats": Fraction(1)},
 }
 
-_TEXT = re.compile(r"^\s*([+-]?\d[\d_,]*(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([A-Za-z/]*)\s*$")
+_TEXT = re.compile(r"^\s*([+-]?\d[\d_,]*(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([A-Za-z/]*2?)\s*$")
 
 
 def parse(text: str | int | float, dimension: str) -> Fraction:
@@ -102,9 +104,11 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "bytes_per_s": lambda value: _with_prefix(value, "B/s", [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")]),
     "j_per_bit": lambda value: f"{value / 1e-12:.4g} pJ/bit",
     "w": lambda value: _with_prefix(value, "W", [(1, ""), (1e-3, "m"), (1e-6, "u")]),
+    "per_s": lambda value: _with_prefix(value, "/s", [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")]),
     "bits": lambda value: f"{value:,.10g} bit",
     "count": lambda value: f"{value:,.10g}",
     "ratio": lambda value: f"{value:.4g}",
+    "m2": lambda value: f"{value * 1e6:.4g} mm2",
 }
 
 
@@ -112,3 +116,26 @@ def format_value(value: float, dimension: str) -> str:
     """`value` in the SI unit of `dimension` -> text with a unit: (255, 'cycles') -> '255 cycles'."""
     known = _FORMATS.get(dimension)
     return known(value) if known else f"{value:,.10g} {dimension}"
+
+
+def exact_text(value: float, dimension: str) -> str:
+    """`value` in the SI unit of `dimension` -> the shortest text that `parse` reads as the same number: '7.3 GB/s'.
+
+    A dimension without units ('count', 'ratio') gives the bare number.
+    """
+    exact = Fraction(repr(value))
+    table = _UNITS.get(dimension, {"": Fraction(1)})
+    shown = [(_decimal(exact / scale), -scale, unit) for unit, scale in table.items()]
+    number, _, unit = min(shown, key=lambda item: (len(item[0].replace("0.", "---")), item[1], -len(item[2])))
+    return f"{number} {unit}".strip()
+
+
+def _decimal(value: Fraction) -> str:
+    """All digits of a number whose denominator divides a power of ten, as is that of any float in any of our units."""
+    digits = 0
+    while (value * 10**digits).denominator > 1:
+        digits += 1
+    if not digits:
+        return str(value.numerator)
+    whole, rest = divmod(abs(value.numerator) * 10**digits // value.denominator, 10**digits)
+    return f"{'-' if value < 0 else ''}{whole}.{rest:0{digits}d}"

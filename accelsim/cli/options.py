@@ -38,9 +38,22 @@ def scenario_options(default_activity: str) -> Callable[[Command], Command]:
             show_default=True,
             help="Where the routing of tokens to experts comes from.",
         ),
+        click.option(
+            "--sparsity",
+            metavar="FILE|PATTERN",
+            help="Zeros to assume: a YAML file, or n:m=2:4, unstructured=0.1, block=4x4:0.5, structured=0.7, "
+            "activations=0.4; by default those that the weights have.",
+        ),
     )
     return _stacked(decorators)
 
+
+mapping_option = click.option(
+    "--mapping",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PLAN.yaml",
+    help="Fixed tile sizes, as `accelsim show plan --format yaml` prints them.",
+)
 
 quiet_option = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 

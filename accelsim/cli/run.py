@@ -11,6 +11,7 @@ from accelsim.cli.options import (
     chosen_tasks,
     format_option,
     input_options,
+    mapping_option,
     parsed_inputs,
     parsed_settings,
     quiet_option,
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write the report into this folder.")
 @click.option("--trace/--no-trace", default=True, show_default=True, help="Write trace.json for Perfetto.")
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Compare with PyTorch and ONNX Runtime.")
+@click.option("--levers/--no-levers", default=True, show_default=True, help="Simulate what would help.")
 @click.option("--allow-unfit", is_flag=True, help="Report even when the design does not fit the board.")
+@mapping_option
 @input_options
 @format_option("table", "json")
 @quiet_option
@@ -41,10 +44,13 @@ def run(
     tasks: str | None,
     settings: tuple[str, ...],
     activity: str,
+    sparsity: str | None,
     out: Path | None,
     trace: bool,
     verify: bool,
+    levers: bool,
     allow_unfit: bool,
+    mapping: Path | None,
     shapes: tuple[str, ...],
     batch: int | None,
     inputs: Path | None,
@@ -74,8 +80,11 @@ def run(
             tasks=sequence,
             overrides=overrides,
             activity=activity,
+            sparsity=sparsity,
+            mapping=mapping,
             verify=verify,
             allow_unfit=allow_unfit,
+            with_levers=levers,
             options=options,
             progress=step,
         )

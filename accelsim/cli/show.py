@@ -9,6 +9,8 @@ import click
 
 from accelsim.cli.options import input_options, parsed_inputs, parsed_settings
 from accelsim.cli.output import print_report, print_text
+from accelsim.cli.show_plan import show_plan
+from accelsim.cli.show_zeros import show_zeros
 from accelsim.report.table import Notes, Section, Table
 from accelsim.units import format_value
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.group("show")
 def show() -> None:
-    """Show a model's graph, or the numbers of a hardware description and where they come from."""
+    """Show a model's graph, the numbers of a hardware description, or how the one is laid out on the other."""
 
 
 @show.command("model")
@@ -47,6 +49,10 @@ def show_hardware(name: str, settings: tuple[str, ...]) -> None:
     print_report(lines, _sections(hardware))
 
 
+show.add_command(show_plan)
+show.add_command(show_zeros)
+
+
 def _sections(hardware: Hardware) -> list[Section]:
     given = [(path, quantity) for path, quantity in hardware.quantities() if quantity.kind != "default"]
     texts = {text: f"[{number}]" for number, text in enumerate(dict.fromkeys(q.text for _, q in given), 1)}
@@ -60,6 +66,9 @@ def _sections(hardware: Hardware) -> list[Section]:
         )
         for path, quantity in given
     )
+    placement = tuple(
+        (op, unit if isinstance(unit, str) else ", ".join(unit)) for op, unit in hardware.placement.items()
+    )
     counts = ", ".join(f"{count} {kind}" for kind, count in hardware.provenance_counts().items())
     notes = (
         ("Where the numbers come from", tuple(f"{mark} {text}" for text, mark in texts.items())),
@@ -68,7 +77,7 @@ def _sections(hardware: Hardware) -> list[Section]:
         ("Not modelled", hardware.not_modelled),
     )
     return [
-        Table("Placement", ("op", "unit"), tuple(hardware.placement.items())),
+        Table("Placement", ("op", "unit"), placement),
         Table("Numbers", ("path", ">value", "kind", "range", "from"), rows, f"{counts}."),
         *(Notes(title, lines) for title, lines in notes if lines),
     ]

@@ -10,6 +10,7 @@ from accelsim.cli.options import (
     chosen_tasks,
     format_option,
     input_options,
+    mapping_option,
     parsed_inputs,
     parsed_settings,
     quiet_option,
@@ -21,6 +22,9 @@ from accelsim.cli.progress import progress
 
 @click.command("simulate")
 @scenario_options("uniform")
+@click.option("--levers", is_flag=True, help="Simulate what would help, and where each resource stops helping.")
+@click.option("--nodes", is_flag=True, help="Print every node with its bound, roofline and stalls.")
+@mapping_option
 @input_options
 @format_option("table", "json", "csv")
 @quiet_option
@@ -32,6 +36,10 @@ def simulate(
     tasks: str | None,
     settings: tuple[str, ...],
     activity: str,
+    sparsity: str | None,
+    levers: bool,
+    nodes: bool,
+    mapping: Path | None,
     shapes: tuple[str, ...],
     batch: int | None,
     inputs: Path | None,
@@ -46,7 +54,7 @@ def simulate(
     sequence, overrides = chosen_tasks(task, tasks), parsed_settings(settings)
     options = parsed_inputs(shapes, batch, inputs)
     from accelsim.evaluate import api
-    from accelsim.report.nodes import nodes_csv
+    from accelsim.report.nodes import node_sections, nodes_csv
     from accelsim.report.text import report_sections
     from accelsim.report.verdict import verdict
 
@@ -58,11 +66,14 @@ def simulate(
             tasks=sequence,
             overrides=overrides,
             activity=activity,
+            sparsity=sparsity,
+            mapping=mapping,
             allow_unfit=True,
+            with_levers=levers,
             options=options,
             progress=step,
         )
     if form == "table":
-        print_report(verdict(result), report_sections(result))
+        print_report(verdict(result), node_sections(result) if nodes else report_sections(result))
     else:
         print_text(result.dumps() if form == "json" else nodes_csv(result))

@@ -47,6 +47,7 @@ _TECHNOLOGIES: dict[str, Callable[[int, int], tuple[str, float]]] = {
     "uram": lambda width, words: ("uram", float(uram(width, words))),
     "lutram": lambda width, words: ("lut", float(lutram_luts(width, words))),
     "registers": lambda width, words: ("ff", float(width * words)),
+    "sram": lambda width, words: ("sram_bits", float(width * words)),
 }
 
 

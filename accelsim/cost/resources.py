@@ -1,26 +1,35 @@
-"""FPGA resources of a design against the board: formulas for multipliers and memories, else estimates.
+"""Resources of a design against the board: formulas for multipliers and memories, else estimates.
 
-Not modelled: packing of several memories into one block, and timing closure at a high fill.
+Of a chip of its own that is the area of its multipliers and memories. A device has two bounds: what it holds, and
+what of it can be filled in practice.
+Not modelled: packing of several memories into one block.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from accelsim.cost.blocks import buffer_blocks, dsp_per_product
+from accelsim.cost.chip import area_mm2
 from accelsim.cost.interval import Interval, total
+from accelsim.cost.limits import FILL, built_amount
+from accelsim.hw.energy import AsicEnergy
 from accelsim.hw.memory import Buffer
 from accelsim.hw.part import Resources
 from accelsim.hw.schema import Hardware
-from accelsim.hw.unit import DotUnit, RateUnit, SystolicUnit, Unit
+from accelsim.hw.unit import DotUnit, HostUnit, RateUnit, SpatialUnit, SystolicUnit, Unit
 from accelsim.ir.frozen import FrozenMap
 
 KINDS = ("dsp", "bram36", "uram", "lut", "ff")
+AREA = "area_mm2"
+"""The kind of a chip of its own, beside KINDS, of which it takes none."""
 
 _LEVERS_OF_ARRAYS = {
     "dot": ("lower {}.outputs", "raise {}.dsp_sharing"),
     "systolic": ("lower {}.cols", "raise {}.dsp_packing"),
+    "spatial": ("lower {}.sides", "raise {}.dsp_packing"),
 }
 
 Parts = Mapping[str, Mapping[str, Interval]]
@@ -32,7 +41,8 @@ class Demand:
     """What a design takes of one kind of resource, and what the board has of it.
 
     `terms` add up to `amount`; `unknown` names parts that certainly take some but say nothing about it: the
-    amount is then a lower bound. `levers` are changes of the description that would make it smaller.
+    amount is then a lower bound. `levers` are changes of the description that would make it smaller. `practical` is
+    how much of the bound has been filled by designs that were built, this one among them if it was.
     """
 
     kind: str
@@ -41,6 +51,7 @@ class Demand:
     terms: tuple[tuple[str, float], ...]
     unknown: tuple[str, ...] = ()
     levers: tuple[str, ...] = ()
+    practical: float = math.inf
 
     @property
     def amount(self) -> float:
@@ -51,6 +62,11 @@ class Demand:
         """Whether the amount, as far as it is known, is within the board's."""
         return self.amount <= self.bound
 
+    @property
+    def practicable(self) -> bool:
+        """Whether a design that full can be expected to route and to close timing."""
+        return self.amount <= min(self.bound, self.practical)
+
 
 def resources(hardware: Hardware) -> FrozenMap[str, Demand]:
     """Demand of each kind in KINDS."""
@@ -58,12 +74,23 @@ def resources(hardware: Hardware) -> FrozenMap[str, Demand]:
 
 
 def demands_of(hardware: Hardware, parts: Parts) -> FrozenMap[str, Demand]:
-    """Demand of each kind, from the resources of all parts."""
-    free = {
-        kind: _bound(hardware, kind) - total(takes[kind] for takes in parts.values() if kind in takes).value
-        for kind in KINDS
-    }
-    return FrozenMap({kind: _demand(hardware, kind, parts, free) for kind in KINDS})
+    """Demand of each kind, from the resources of all parts of each instance."""
+    one = {kind: total(takes[kind] for takes in parts.values() if kind in takes).value for kind in KINDS}
+    free = {kind: _bound(hardware, kind) - hardware.instances.value * one[kind] for kind in KINDS}
+    demands = {kind: _demand(hardware, kind, parts, free) for kind in KINDS}
+    table = hardware.energy
+    if isinstance(table, AsicEnergy):
+        demands[AREA] = _area(hardware, table)
+    return FrozenMap(demands)
+
+
+def _area(hardware: Hardware, table: AsicEnergy) -> Demand:
+    areas = area_mm2(hardware, table)
+    budget = hardware.board.area
+    terms = tuple((name, area.value) for name, area in areas.items())
+    bound = budget.value * 1e6 if budget is not None else math.inf
+    unknown = tuple(f"units.{name}" for name in hardware.units if f"units.{name}" not in areas)
+    return Demand(AREA, total(areas.values()), bound, terms, unknown, tuple(f"lower {name}" for name, _ in terms[:2]))
 
 
 def _bound(hardware: Hardware, kind: str) -> float:
@@ -71,16 +98,22 @@ def _bound(hardware: Hardware, kind: str) -> float:
     return bound
 
 
+def _practical(hardware: Hardware, kind: str) -> float:
+    return max(FILL[kind] * _bound(hardware, kind), built_amount(hardware, kind))
+
+
 def _demand(hardware: Hardware, kind: str, parts: Parts, free: Mapping[str, float]) -> Demand:
-    terms = [(name, takes[kind]) for name, takes in parts.items() if kind in takes]
+    terms = [(name, takes[kind] * hardware.instances.value) for name, takes in parts.items() if kind in takes]
     shown = tuple((name, interval.value) for name, interval in terms if interval.value)
+    practical, used = _practical(hardware, kind), _bound(hardware, kind) - free[kind]
     return Demand(
         kind,
         total(interval for _, interval in terms),
         _bound(hardware, kind),
         shown,
         tuple(_unknown(hardware, kind, parts)),
-        _levers(hardware, kind, shown, free) if free[kind] < 0 else (),
+        _levers(hardware, kind, shown, free) if free[kind] < 0 or used > practical else (),
+        practical,
     )
 
 
@@ -89,7 +122,9 @@ def part_resources(hardware: Hardware) -> Parts:
     parts: dict[str, Mapping[str, Interval]] = {}
     for name, unit in hardware.units.items():
         takes = _declared(unit.resources)
-        slices = multiplier_slices(unit)
+        if isinstance(unit, HostUnit):
+            takes = {**dict.fromkeys(KINDS, Interval.exact(0.0)), **takes}
+        slices = multiplier_slices(unit) if hardware.board.fabric == "fpga" else 0
         if slices:
             takes["dsp"] = takes.get("dsp", Interval.exact(0.0)) + Interval.exact(slices)
         parts[f"units.{name}"] = takes
@@ -104,7 +139,7 @@ def part_resources(hardware: Hardware) -> Parts:
 
 def multiplier_slices(unit: Unit) -> int:
     """DSP slices of the multipliers of an array; none by formula for other units."""
-    if not isinstance(unit, DotUnit | SystolicUnit):
+    if not isinstance(unit, DotUnit | SpatialUnit | SystolicUnit):
         return 0
     a, b = (bits.value for bits in unit.multiplier)
     return unit.multipliers * dsp_per_product(a, b)
@@ -119,6 +154,8 @@ def _declared(given: Resources | None) -> dict[str, Interval]:
 
 def _unknown(hardware: Hardware, kind: str, parts: Parts) -> Iterator[str]:
     """Units and links take LUTs and registers, and a rate stands for multipliers, said or not."""
+    if hardware.board.fabric != "fpga":
+        return
     if kind in ("lut", "ff"):
         computing = (name for name in parts if name.startswith(("units.", "links.")))
         yield from (name for name in computing if kind not in parts[name])
@@ -142,7 +179,7 @@ def _levers_of(hardware: Hardware, kind: str, part: str, free: Mapping[str, floa
         yield f"lower {part}.words"
         for technology in ("bram", "uram"):
             other, amount = buffer_blocks(memory.model_copy(update={"technology": technology}))
-            if other != kind and amount <= free[other]:
+            if other != kind and amount * hardware.instances.value <= free[other]:
                 yield f"{part}.technology={technology}"
     elif room == "units" and hardware.units[name].kind in _LEVERS_OF_ARRAYS:
         yield from (lever.format(part) for lever in _LEVERS_OF_ARRAYS[hardware.units[name].kind])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from accelsim.engine import compile
+from accelsim.evaluate.calibrate import calibrate
 from accelsim.evaluate.simulate import (
     Progress,
     activity_of,
     frame_of,
     hardware_for,
     load_tasks,
+    plan_spec,
     silent,
     simulate_spec,
     timed,
@@ -21,9 +24,10 @@ from accelsim.evaluate.verify import verify_model
 from accelsim.frontends.inputs import InputOptions
 from accelsim.ir import Activity, FrozenMap
 from accelsim.results import Equivalence, Executor, Result
+from accelsim.sim.assumption import sparsity_for
 from accelsim.sim.simulate import simulate_frames
 
-__all__ = ["run_main_job", "simulate_spec", "suites", "validate_suites"]
+__all__ = ["calibrate", "plan_spec", "run_main_job", "simulate_spec", "suites", "validate_suites"]
 
 THREADS = 2
 
@@ -36,24 +40,29 @@ def run_main_job(
     tasks: Sequence[str] = (),
     overrides: Mapping[str, object] | None = None,
     activity: str = "recorded",
+    sparsity: str | None = None,
+    mapping: Path | None = None,
     verify: bool = True,
     allow_unfit: bool = False,
+    with_levers: bool = True,
     options: InputOptions | None = None,
     progress: Progress = silent,
 ) -> Result:
     """Trace, execute, verify, and time with the activity that the execution recorded.
 
+    `sparsity` declares zeros for the timing; what is executed are the weights as they are.
+    `mapping` is a file with tile sizes to use; `with_levers` adds what changes of the hardware would gain.
     Over a sequence of tasks each distinct task is executed and verified once; the record of the first is kept.
     A design that does not fit comes back with `fits` false, and without `allow_unfit` nothing is executed for it.
     Raises what the steps raise (see `load_model`, `verify_model`, `simulate_frames`).
     """
-    described = hardware_for(hardware, overrides)
+    described = hardware_for(hardware, overrides, mapping)
     names = tuple(tasks) or (task,)
     loaded = load_tasks(model, names, options=options, progress=progress)
     if not allow_unfit:
         assumed = "uniform" if activity == "recorded" else activity
         expected = simulate_frames(
-            [frame_of(loaded[name], activity_of(loaded[name].graph, assumed)) for name in names], described
+            [frame_of(loaded[name], activity_of(loaded[name].graph, assumed, sparsity)) for name in names], described
         )
         if not expected.fits:
             return expected
@@ -67,12 +76,15 @@ def run_main_job(
         run = executable(dict(one.inputs))
         executors.append(Executor(run.latency_s, run.peak_bytes, THREADS, tuple(executable.plan.fallbacks)))
         recorded = replace(run.activity, source=f"recorded by the engine on the example input of {one.model}")
-        activities[name] = recorded if activity == "recorded" else activity_of(one.graph, activity)
+        declared = sparsity_for(one.graph, sparsity) if sparsity else None
+        recorded = replace(recorded, sparsity=declared)
+        activities[name] = recorded if activity == "recorded" else activity_of(one.graph, activity, sparsity)
         if verify:
             equivalences.append(verify_model(one, executable=executable, progress=progress))
     progress(f"timing on {described.name}")
     frames = {name: frame_of(one, activities[name]) for name, one in loaded.items()}
-    result = timed([frames[name] for name in names], described, trace=True)
+    order = [frames[name] for name in names]
+    result = timed(order, described, trace=True, with_levers=with_levers, progress=progress)
     kept = {loaded[name].task: found for name, found in activities.items() if found is not None}
     return replace(result, executor=executors[0], equivalence=_worst(equivalences), activities=FrozenMap(kept))
 

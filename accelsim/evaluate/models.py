@@ -59,9 +59,13 @@ def example_inputs(
     return dict(loaded.other_inputs if other else loaded.inputs)
 
 
-def load_activity(activity: str, graph: Graph) -> Activity | None:
-    """An assumption (uniform, skewed, worst-case), a file, or a shipped activity, for the routed nodes of `graph`."""
-    return activity_of(graph, activity)
+def load_activity(activity: str, graph: Graph, *, sparsity: str | None = None) -> Activity | None:
+    """An assumption (uniform, skewed, worst-case), a file, or a shipped activity, for the routed nodes of `graph`.
+
+    `sparsity` declares zeros: `n:m=2:4`, `unstructured=0.1,activations=0.4`, `block=4x4:0.5`, `structured=0.7`, or a
+    YAML file with patterns by parameter.
+    """
+    return activity_of(graph, activity, sparsity)
 
 
 def verify(

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from accelsim.errors import DoesNotFitError, InputError
+from accelsim.evaluate.levers import levers, remedies
 from accelsim.evaluate.load import load_model
-from accelsim.evaluate.ranges import latency_range
+from accelsim.evaluate.plan import plan_of
+from accelsim.evaluate.ranges import spread
+from accelsim.evaluate.stops import stops
 from accelsim.frontends.catalogue import LoadedModel
 from accelsim.frontends.inputs import InputOptions
 from accelsim.hw.load import load_hardware
+from accelsim.hw.mapping_file import with_mapping
 from accelsim.hw.schema import Hardware
-from accelsim.ir import Activity, FrozenMap, Graph
+from accelsim.ir import Activity, Graph
 from accelsim.mapping.names import check_names
-from accelsim.results import Alternative, Range, Result
+from accelsim.results import Alternative, Result
+from accelsim.results.plan import Plan
 from accelsim.shipped import shipped_dir
-from accelsim.sim.assumption import activity_for, routed_nodes
-from accelsim.sim.simulate import simulate_frames
+from accelsim.sim.assumption import activity_for, routed_nodes, sparsity_for
+from accelsim.sim.simulate import result_of
 from accelsim.sim.timing import Frame, time_frames
+from accelsim.sim.totals import totals
+from accelsim.units import format_seconds
+
+_REMEDIES = 6
 
 Progress = Callable[[str], None]
 
@@ -35,23 +45,63 @@ def simulate_spec(
     tasks: Sequence[str] = (),
     overrides: Mapping[str, object] | None = None,
     activity: str = "uniform",
+    sparsity: str | None = None,
+    mapping: Path | None = None,
     allow_unfit: bool = True,
+    with_levers: bool = False,
     options: InputOptions | None = None,
     progress: Progress = silent,
 ) -> Result:
     """Time one frame, or the frames of `tasks` in order, without computing numbers.
 
     `activity` is an assumption (uniform, skewed, worst-case), a file, or the name of one that ships with accelsim.
+    `sparsity` declares zeros that the weights or activations have (see `sim.assumption.sparsity_for`). `mapping` is a
+    file with tile sizes to use; `with_levers` adds what changes of the hardware gain and where resources stop helping.
     Raises InputError for what is unknown, UnsupportedError and DoesNotFitError where the hardware cannot run it.
     """
     if activity == "recorded":
         raise InputError("activity 'recorded' needs an execution: use `accelsim run`, or give a file or 'uniform'")
-    described = hardware_for(hardware, overrides)
+    described = hardware_for(hardware, overrides, mapping)
     names = tuple(tasks) or (task,)
     loaded = load_tasks(model, names, options=options, progress=progress)
-    frames = {name: frame_of(one, activity_of(one.graph, activity)) for name, one in loaded.items()}
+    frames = {name: frame_of(one, activity_of(one.graph, activity, sparsity)) for name, one in loaded.items()}
     progress(f"timing on {described.name}")
-    return checked_fit(timed([frames[name] for name in names], described), allow_unfit)
+    order = [frames[name] for name in names]
+    try:
+        result = timed(order, described, with_levers=with_levers, progress=progress)
+    except DoesNotFitError as error:
+        raise (_with_remedies(error, order, described) if with_levers else error) from None
+    return checked_fit(result, allow_unfit)
+
+
+def _with_remedies(error: DoesNotFitError, frames: Sequence[Frame], hardware: Hardware) -> DoesNotFitError:
+    """The error, and the changes that were simulated and would make the design run."""
+    lines = [str(error)]
+    for lever in remedies(frames, hardware)[:_REMEDIES]:
+        settings = " ".join(f"-s '{path}={value}'" for path, value in lever.settings.items())
+        fits = "fits" if lever.fits else f"does not fit: {lever.reason}"
+        lines.append(f"with {lever.name} it runs in {format_seconds(lever.latency_s or 0.0)} ({fits}): {settings}")
+    if len(lines) == 1:
+        lines.append("no single change that was tried makes it run")
+    return DoesNotFitError("\n".join(lines), error.failures)
+
+
+def plan_spec(
+    model: str,
+    hardware: str,
+    *,
+    task: str | None = None,
+    overrides: Mapping[str, object] | None = None,
+    activity: str = "uniform",
+    sparsity: str | None = None,
+    mapping: Path | None = None,
+    options: InputOptions | None = None,
+    progress: Progress = silent,
+) -> Plan:
+    """How one frame is laid out on the hardware. Raises what `simulate_spec` raises."""
+    described = hardware_for(hardware, overrides, mapping)
+    loaded = load_tasks(model, (task,), options=options, progress=progress)[task]
+    return plan_of(frame_of(loaded, activity_of(loaded.graph, activity, sparsity)), described)
 
 
 def load_tasks(
@@ -65,46 +115,52 @@ def load_tasks(
     return loaded
 
 
-def hardware_for(name: str, overrides: Mapping[str, object] | None = None) -> Hardware:
-    """A hardware description whose names of ops have been checked too. Raises InputError."""
+def hardware_for(name: str, overrides: Mapping[str, object] | None = None, mapping: Path | None = None) -> Hardware:
+    """A hardware description whose names of ops have been checked too; `mapping` is a file with tile sizes to use.
+    Raises InputError."""
     described = load_hardware(name, dict(overrides or {}))
     check_names(described)
+    if mapping is not None:
+        described = with_mapping(described, mapping)
     return described
 
 
-def activity_of(graph: Graph, activity: str) -> Activity | None:
-    """The activity that an assumption, a shipped name or a path stands for, on this graph. Raises InputError."""
+def activity_of(graph: Graph, activity: str, sparsity: str | None = None) -> Activity | None:
+    """The activity that an assumption, a shipped name or a path stands for, on this graph, with declared zeros.
+    Raises InputError."""
+    declared = sparsity_for(graph, sparsity) if sparsity else None
     shipped = shipped_dir("models") / "activity" / f"{activity}.json"
-    return activity_for(graph, str(shipped) if shipped.is_file() else activity)
+    return activity_for(graph, str(shipped) if shipped.is_file() else activity, declared)
 
 
 def frame_of(loaded: LoadedModel, activity: Activity | None) -> Frame:
     return Frame(loaded.task, loaded.graph, activity)
 
 
-def timed(frames: Sequence[Frame], hardware: Hardware, *, trace: bool = False) -> Result:
-    """A result with the range that the hardware's estimates allow, and how far the latency depends on the routing."""
-    result = simulate_frames(frames, hardware, trace=trace)
-    spread = latency_range(frames, hardware)
-    ranges = {"latency_s": spread.total, **_energy_ranges(result, spread.total)}
-    return replace(
+def timed(
+    frames: Sequence[Frame],
+    hardware: Hardware,
+    *,
+    trace: bool = False,
+    with_levers: bool = False,
+    progress: Progress = silent,
+) -> Result:
+    """A result with the ranges that the hardware's estimates allow, how far the latency depends on the routing, and,
+    if asked for, what would help."""
+    timing = time_frames(frames, hardware)
+    result = result_of(timing, trace=trace)
+    nominal = totals(timing)
+    found = spread(frames, hardware, nominal)
+    result = replace(
         result,
-        ranges=FrozenMap(ranges),
+        ranges=found.ranges,
+        sensitivities=found.effects,
         alternatives=_alternatives(frames, hardware),
-        provenance=replace(result.provenance, estimates=spread.effects),
     )
-
-
-def _energy_ranges(result: Result, latency: Range) -> dict[str, Range]:
-    """Ends of the energy of each scope: its constants at their ends, over the shortest and the longest run."""
-    shortest, longest = latency.low / result.latency_s, latency.high / result.latency_s
-    scopes = {name: result.ranges[f"energy_{name}_j"] for name in result.energy}
-    found = {
-        f"energy_{name}_j": Range(r.low * min(1.0, shortest), r.high * max(1.0, longest)) for name, r in scopes.items()
-    }
-    chip = [found[f"energy_{name}_j"] for name in ("accelerator_dynamic", "dram", "device_static")]
-    found["energy_j"] = Range(sum(r.low for r in chip), sum(r.high for r in chip))
-    return found
+    if not with_levers:
+        return result
+    progress("trying what would help")
+    return replace(result, levers=levers(frames, timing, nominal), stops=stops(frames, timing))
 
 
 def _alternatives(frames: Sequence[Frame], hardware: Hardware) -> tuple[Alternative, ...]:
@@ -114,14 +170,18 @@ def _alternatives(frames: Sequence[Frame], hardware: Hardware) -> tuple[Alternat
     found = []
     ordered = hardware.schedule.experts.order == "expert-major"  # the only order that worst-case is made for
     for assumption in ("uniform", "skewed", *(("worst-case",) if ordered else ())):
-        assumed = [replace(frame, activity=activity_for(frame.graph, assumption)) for frame in frames]
+        assumed = [replace(frame, activity=_other_routing(frame, assumption)) for frame in frames]
         cycles = time_frames(assumed, hardware).cycles
         found.append(Alternative(assumption, cycles, cycles / hardware.clock_hz))
     return tuple(found)
+
+
+def _other_routing(frame: Frame, assumption: str) -> Activity | None:
+    return activity_for(frame.graph, assumption, frame.activity.sparsity if frame.activity is not None else None)
 
 
 def checked_fit(result: Result, allow_unfit: bool) -> Result:
     """The result, if it fits or need not. Raises DoesNotFitError with every failure."""
     if result.fits or allow_unfit:
         return result
-    raise DoesNotFitError("; ".join(failure.text() for failure in result.misfits))
+    raise DoesNotFitError("\n".join(failure.text() for failure in result.misfits), result.misfits)

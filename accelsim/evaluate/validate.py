@@ -1,7 +1,7 @@
 """Published numbers beside simulated ones, by suite.
 
-A suite is a YAML file in `published/` (cases to simulate, and rows to compare), or a function that reads rows of
-another simulator.
+A suite is a YAML file in `published/` (cases to simulate, and rows to compare), a table of published rows with a
+reader in `suites/`, or a function that reads rows of another simulator.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from accelsim.errors import InputError, did_you_mean
+from accelsim.evaluate.measured import measured_rows
 from accelsim.evaluate.scalesim import scalesim_rows
 from accelsim.evaluate.simulate import simulate_spec
+from accelsim.evaluate.suites import GOLDEN
 from accelsim.results import Result, ValidationRow
 from accelsim.results.validation import compare
 
@@ -47,7 +49,12 @@ def _share(result: Result, op: str) -> float:
 def _suites() -> dict[str, Suite]:
     """Every suite by name."""
     described = {path.stem: partial(_simulated, path.stem) for path in sorted(_FOLDER.glob("*.yaml"))}
-    return {**described, "scalesim": scalesim_rows}
+    return {
+        **described,
+        **{suite.name: suite for suite in GOLDEN},
+        "scalesim": scalesim_rows,
+        "measured": measured_rows,
+    }
 
 
 def suites() -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from accelsim.errors import did_you_mean
+from accelsim.hw.check_policies import broken_policies
 from accelsim.hw.document import TreePath
 from accelsim.hw.memory import Buffer, Dram
 from accelsim.hw.schema import Hardware
@@ -24,6 +25,9 @@ def broken_references(hardware: Hardware) -> list[Broken]:
         *_precision(hardware),
         *_softmax(hardware),
         *_cache(hardware),
+        *broken_policies(hardware),
+        *_instances(hardware),
+        *_keeping(hardware),
     ]
 
 
@@ -52,9 +56,25 @@ def _links(hardware: Hardware) -> Iterator[Broken]:
             )
         if link.width.value % 8:
             yield ("links", name, "width"), "must be a whole number of bytes"
+        if link.channels is not None and link.memory in drams:
+            yield from _channels(hardware, name, link.memory)
         burst = (link.burst, link.outstanding, link.round_trip)
         if any(part is None for part in burst) and any(part is not None for part in burst):
             yield ("links", name), "give 'burst', 'outstanding' and 'round_trip' together, or none of them"
+
+
+def _channels(hardware: Hardware, link: str, memory: str) -> Iterator[Broken]:
+    """Channels that links have to themselves must be there."""
+    dram = hardware.memories[memory]
+    assert isinstance(dram, Dram)
+    own = [other.channels.value for other in hardware.links.values() if other.memory == memory and other.channels]
+    shared = any(other.memory == memory and other.channels is None for other in hardware.links.values())
+    if sum(own) > dram.channels.value - shared:
+        yield (
+            ("links", link, "channels"),
+            f"links have {sum(own)} channels of '{memory}' to themselves, it has {dram.channels.value}"
+            f"{', of which one must be left for the links that share' if shared else ''}",
+        )
 
 
 def _homes(hardware: Hardware) -> Iterator[Broken]:
@@ -84,9 +104,10 @@ def _units(hardware: Hardware) -> Iterator[Broken]:
 
 
 def _placement(hardware: Hardware) -> Iterator[Broken]:
-    for selector, unit in hardware.placement.items():
-        if unit not in hardware.units:
-            yield ("placement", selector), _unknown("unit", unit, hardware.units)
+    for selector, units in hardware.placement.items():
+        for unit in (units,) if isinstance(units, str) else units:
+            if unit not in hardware.units:
+                yield ("placement", selector), _unknown("unit", unit, hardware.units)
 
 
 def _precision(hardware: Hardware) -> Iterator[Broken]:
@@ -97,7 +118,8 @@ def _precision(hardware: Hardware) -> Iterator[Broken]:
 
 def _softmax(hardware: Hardware) -> Iterator[Broken]:
     """A softmax of several passes is work of its own vector unit; a single pass runs along the scores."""
-    unit = hardware.units.get(hardware.placement.get("attention.softmax", ""))
+    placed = hardware.placement.get("attention.softmax", "")
+    unit = hardware.units.get(placed if isinstance(placed, str) else placed[0])
     passes = unit.passes.value if isinstance(unit, VectorUnit) else 1
     if (hardware.schedule.softmax == "multi-pass") != (passes > 1):
         yield (
@@ -117,3 +139,48 @@ def _cache(hardware: Hardware) -> Iterator[Broken]:
         )
     if experts.cache.policy == "none" and experts.cache.experts.value:
         yield ("schedule", "experts", "cache", "experts"), "has no effect while the policy is 'none'"
+
+
+def _instances(hardware: Hardware) -> Iterator[Broken]:
+    several = hardware.instances.value > 1
+    if several and hardware.schedule.branches == "concurrent":
+        yield (
+            ("schedule", "branches"),
+            "'concurrent' is for the units of one instance; with 'instances' above 1, 'spread: layers' runs nodes side "
+            "by side",
+        )
+    if not several and hardware.schedule.spread != "frames":
+        yield ("schedule", "spread"), "has no effect while 'instances' is 1"
+
+
+def _keeping(hardware: Hardware) -> Iterator[Broken]:
+    """Memories that keep tensors between nodes do nothing else, and nodes follow each other."""
+    held = {memory: name for name, unit in hardware.units.items() for memory in unit.held.values()}
+    keepers = [(name, m) for name, m in hardware.memories.items() if isinstance(m, Buffer) and m.keeps]
+    for name, memory in keepers:
+        if name in held:
+            yield ("memories", name, "keeps"), f"'{name}' holds tiles of units.{held[name]}; keep tensors in another"
+        if memory.resident:
+            yield (
+                ("memories", name, "keeps"),
+                "a resident memory is filled before the first frame, it cannot keep these",
+            )
+    if keepers and hardware.schedule.branches == "concurrent":
+        yield (
+            ("schedule", "branches"),
+            f"'concurrent', but the room in memories.{keepers[0][0]} is planned for one node after the other",
+        )
+    if keepers and hardware.schedule.spread == "layers":
+        yield (
+            ("schedule", "spread"),
+            f"'layers' run on different instances, so tensors cannot stay in memories.{keepers[0][0]}",
+        )
+    if keepers and hardware.schedule.layout == "copied":
+        yield (
+            ("schedule", "layout"),
+            f"'copied' makes new tensors of the same values; memories.{keepers[0][0]} keeps them under one name",
+        )
+    for name, buffer in hardware.memories.items():
+        unit = buffer.room_for.of if isinstance(buffer, Buffer) and buffer.room_for is not None else None
+        if unit is not None and unit not in hardware.units:
+            yield ("memories", name, "room_for", "of"), _unknown("unit", unit, hardware.units)

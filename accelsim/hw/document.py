@@ -19,7 +19,7 @@ TreePath = tuple[Key, ...]
 
 _SIZE_LIMIT_BYTES = 2**20
 _ADDED = ("sources", "notes", "not_modelled")
-_NUMBER_LIKE = re.compile(r"^[+-]?\d[\d_,.]*(?:[eE][+-]?\d+)?\s*[A-Za-z/]*$")
+_NUMBER_LIKE = re.compile(r"^[+-]?\d[\d_,.]*(?:[eE][+-]?\d+)?\s*[A-Za-z/]*2?$")
 
 
 class ConfigError(InputError):

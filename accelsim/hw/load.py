@@ -13,7 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from accelsim.errors import InputError, did_you_mean
 from accelsim.hw.check import broken_references
-from accelsim.hw.document import ConfigError, Document, merge, read_yaml, with_provenance
+from accelsim.hw.document import ConfigError, Document, TreePath, merge, read_yaml, with_provenance
 from accelsim.hw.located import Registry, located, unlocated
 from accelsim.hw.override import apply_overrides
 from accelsim.hw.schema import Board, Hardware
@@ -39,6 +39,11 @@ def load_hardware(spec: str | Path, overrides: Mapping[str, object] | None = Non
     whole = {_WHOLE.get(path, path): value for path, value in overrides.items()}
     changed = apply_overrides(document, registry, whole)
     return _validate(_with_tables(changed))[0]
+
+
+def located_message(spec: str | Path, path: TreePath, message: str) -> str:
+    """A line about the value at `path` of a description, with its place in the file."""
+    return unlocated(_with_tables(_read(hardware_path(spec), ())), path, message)
 
 
 def hardware_names() -> tuple[str, ...]:
@@ -150,9 +155,9 @@ def json_schema() -> dict[str, Any]:
     """The JSON Schema of hardware files, for editors."""
     schema = Hardware.model_json_schema(schema_generator=_Schema)
     for field, (table_name, key) in _SHARED.items():
-        named = schema["$defs"][{"board": "Board", "energy": "EnergyTable"}[field]]
-        named["required"] = [key]
-        schema["properties"][field] = {
-            "anyOf": [{"type": "string", "enum": sorted(_table(table_name))}, schema["properties"][field]]
-        }
+        parts = {"board": ("Board",), "energy": ("FpgaEnergy", "AsicEnergy")}[field]
+        for part in parts:
+            schema["$defs"][part]["required"] = [key]
+        own = [{"$ref": f"#/$defs/{part}"} for part in parts]
+        schema["properties"][field] = {"anyOf": [{"type": "string", "enum": sorted(_table(table_name))}, *own]}
     return schema

@@ -117,4 +117,5 @@ _MESSAGES: dict[str, _Writer] = {
     "model_type": _mapping,
     "model_attributes_type": _mapping,
     "mapping_type": _mapping,
+    "dict_type": _mapping,
 }

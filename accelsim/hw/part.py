@@ -9,6 +9,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     PlainValidator,
     StringConstraints,
     ValidationInfo,
@@ -19,7 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from accelsim.errors import InputError
-from accelsim.hw.quantity import Blocks
+from accelsim.hw.quantity import Blocks, Hertz
 from accelsim.ir.dtype import DType
 from accelsim.ir.frozen import FrozenMap
 
@@ -28,6 +29,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$")]
 Selector = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$")]
 # `op`, `op.role` or `op.nest`; `*` stands for whatever no other entry names.
 TensorClass = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?)$")]
+Units = Annotated[Name | Annotated[tuple[Name, ...], Field(min_length=1)], "a unit, or several to choose from"]
 Named = Annotated[Mapping[Name, T], AfterValidator(FrozenMap)]
 Selected = Annotated[Mapping[TensorClass, T], AfterValidator(FrozenMap)]
 
@@ -71,3 +73,12 @@ class Resources(Part):
     uram: Blocks | None = None
     lut: Blocks | None = None
     ff: Blocks | None = None
+
+
+class Built(Resources):
+    """What a design takes that has been built and has run, `clock` its fastest clock.
+
+    As much as that can be built, whatever the practical limits of a board say.
+    """
+
+    clock: Hertz | None = None

@@ -81,7 +81,7 @@ class QuantityField:
     def _bare_schema(self) -> dict[str, Any]:
         if self.dimension in _UNITLESS:
             return {"type": "integer" if self.integer else "number", "minimum": self.minimum}
-        return {"type": "string", "pattern": r"^[+-]?[0-9][0-9_,.eE+-]*\s*[A-Za-z/]+$"}
+        return {"type": "string", "pattern": r"^[+-]?[0-9][0-9_,.eE+-]*\s*[A-Za-z/]+2?$"}
 
     def validate(self, raw: object) -> Quantity[Any]:
         """Read a record. Raises PydanticCustomError, which the loader turns into a located message."""
@@ -170,17 +170,23 @@ def default(value: Number, dimension: str) -> Quantity[Number]:
     return Quantity(value, dimension, "default", "schema default", value, value)
 
 
-Count = Annotated[Quantity[int], QuantityField("count", minimum=1, integer=True)]
+# Largest values: far above anything that is built, and such that products of a few of them stay below 2**63.
+Count = Annotated[Quantity[int], QuantityField("count", minimum=1, maximum=2**40, integer=True)]
+Ahead = Annotated[Quantity[int], QuantityField("count", minimum=1, maximum=4, integer=True)]
 CountFromZero = Annotated[Quantity[int], QuantityField("count", integer=True)]
 Blocks = Annotated[Quantity[float], QuantityField("count")]
 Rate = Annotated[Quantity[float], QuantityField("ratio", minimum=1e-9)]
 Ratio = Annotated[Quantity[float], QuantityField("ratio", minimum=1e-9, maximum=1)]
-Cycles = Annotated[Quantity[int], QuantityField("cycles", integer=True)]
-Interval = Annotated[Quantity[int], QuantityField("cycles", minimum=1, integer=True)]
-Beats = Annotated[Quantity[int], QuantityField("beats", minimum=1, integer=True)]
-Bits = Annotated[Quantity[int], QuantityField("bits", minimum=1, integer=True)]
-Hertz = Annotated[Quantity[float], QuantityField("hz", minimum=1)]
+Cycles = Annotated[Quantity[int], QuantityField("cycles", maximum=2**40, integer=True)]
+Interval = Annotated[Quantity[int], QuantityField("cycles", minimum=1, maximum=2**20, integer=True)]
+Beats = Annotated[Quantity[int], QuantityField("beats", minimum=1, maximum=2**20, integer=True)]
+Bits = Annotated[Quantity[int], QuantityField("bits", minimum=1, maximum=2**20, integer=True)]
+Hertz = Annotated[Quantity[float], QuantityField("hz", minimum=1, maximum=10**12)]
+Bytes = Annotated[Quantity[int], QuantityField("bytes", minimum=1, maximum=2**40, integer=True)]
+Seconds = Annotated[Quantity[float], QuantityField("s", maximum=1_000)]
 BytesPerSecond = Annotated[Quantity[float], QuantityField("bytes_per_s", minimum=1)]
+Speed = Annotated[Quantity[float], QuantityField("per_s", minimum=1)]
 Watts = Annotated[Quantity[float], QuantityField("w")]
+SquareMetres = Annotated[Quantity[float], QuantityField("m2")]
 Joules = Annotated[Quantity[float], QuantityField("j")]
 JoulesPerBit = Annotated[Quantity[float], QuantityField("j_per_bit")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from accelsim.hw.mixing import Adapters, Kernels
 from accelsim.hw.part import Part
 from accelsim.hw.quantity import CountFromZero, default
 
@@ -26,7 +27,10 @@ class Experts(Part):
 class Schedule(Part):
     """What may overlap. `prefetch` says whose held loads run ahead: none, those of experts, or all.
 
-    `layout` says whether ops that only rename or move elements are folded into addresses or cost a copy.
+    `layout` says whether ops that only rename or move elements are folded into addresses or cost a copy. `branches`
+    says whether nodes that do not need each other's results and run on different units run one after the other or
+    side by side (see `sim/branches.py`). `spread` says what several instances of the design are dealt: whole frames, or
+    the layers of each frame.
     """
 
     prefetch: Literal["none", "experts", "all"]
@@ -34,3 +38,7 @@ class Schedule(Part):
     softmax: Literal["single-pass", "multi-pass"]
     layout: Literal["folded", "copied"] = "folded"
     split_projections: bool = False
+    branches: Literal["sequential", "concurrent"] = "sequential"
+    spread: Literal["frames", "layers"] = "frames"
+    kernels: Kernels = Kernels()
+    adapters: Adapters = Adapters()

@@ -7,25 +7,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from accelsim.errors import InputError, did_you_mean
+from accelsim.hw.energy import AsicEnergy, EnergyTable, FpgaEnergy
+from accelsim.hw.mapping import FixedTiles
 from accelsim.hw.memory import Buffer, Clock, Dram, Link, Memory
-from accelsim.hw.part import Format, Name, Named, Part, Resources, Selected, TensorClass
-from accelsim.hw.quantity import (
-    Blocks,
-    Joules,
-    JoulesPerBit,
-    Quantity,
-    Rate,
-    Ratio,
-    Watts,
-)
+from accelsim.hw.part import Built, Format, Name, Named, Part, Resources, Selected, TensorClass, Units
+from accelsim.hw.quantity import Blocks, Count, Quantity, SquareMetres, Watts, default
 from accelsim.hw.schedule import Cache, Experts, Schedule
-from accelsim.hw.unit import DotUnit, Function, RateUnit, SystolicUnit, Unit, VectorUnit
+from accelsim.hw.unit import DotUnit, Function, HostUnit, RateUnit, SpatialUnit, SystolicUnit, Unit, VectorUnit
 from accelsim.ir.frozen import FrozenMap
 
 __all__ = [
+    "AsicEnergy",
     "Board",
     "Buffer",
     "Cache",
@@ -34,13 +29,16 @@ __all__ = [
     "Dram",
     "EnergyTable",
     "Experts",
+    "FpgaEnergy",
     "Function",
     "Hardware",
+    "HostUnit",
     "Link",
     "RateUnit",
     "Recorded",
     "Resources",
     "Schedule",
+    "SpatialUnit",
     "SystolicUnit",
     "VectorUnit",
 ]
@@ -63,52 +61,32 @@ class Board(Part):
     """Budgets and standing power of a board; a file names one of `hw/tables/boards.yaml`.
 
     `static_power` is the programmable logic's, `system_power` the processing system's while the host waits,
-    `rest_power` all else on the board.
+    `rest_power` all else on the board. A chip of its own (`fabric: asic`) has no blocks, and `area`, where known.
     """
 
     name: str
     part: str
+    fabric: Literal["fpga", "asic"] = "fpga"
     sourced: str | None = None
     lut: Blocks
     ff: Blocks
     dsp: Blocks
     bram36: Blocks
     uram: Blocks
+    area: SquareMetres | None = None
     static_power: Watts
     system_power: Watts
     rest_power: Watts
-
-
-class EnergyTable(Part):
-    """Energy of one FPGA process and its DRAM; a file names one of `hw/tables/energy.yaml`.
-
-    Energies of logic are those of a 28 nm device per block and clock cycle; `process_scale` brings them to
-    the process of the board. `stated_power` is a power that a design's source states for the whole of it.
-    """
-
-    table: str
-    sourced: str | None = None
-    process_scale: Ratio
-    dsp_cycle: Joules
-    bram36_cycle: Joules
-    uram_cycle: Joules
-    lut_cycle: Joules
-    net_cycle: Joules
-    nets_per_lut: Rate
-    ff_cycle: Joules
-    clock_manager: Watts
-    dram_read: JoulesPerBit
-    dram_write: JoulesPerBit
-    dram_standby: Watts
-    stated_power: Watts | None = None
 
 
 class Hardware(Part):
     """An accelerator: clocks, memories, links, units, where ops run, and what may overlap.
 
     `sources`, `notes` and `not_modelled` are for reports. `on_chip` lists classes of tensors that never leave
-    the chip, in the words of a link's `carries`. Change numbers with `with_values`, anything else through the
-    overrides of `load_hardware`.
+    the chip, in the words of a link's `carries`. `instances` is how often units, buffers and links are there, on the
+    same DRAMs. `mapping` fixes tile sizes of nodes, by node and part; all others are searched. `built` says that the
+    design exists, and what it takes there. Change numbers with `with_values`, anything else through the overrides of
+    `load_hardware`.
     """
 
     name: Name
@@ -123,10 +101,13 @@ class Hardware(Part):
     memories: Named[Memory]
     links: Named[Link]
     units: Named[Unit]
-    placement: Selected[Name]
+    placement: Selected[Units]
     on_chip: tuple[TensorClass, ...] = ()
+    instances: Count = default(1, "count")
     schedule: Schedule
+    mapping: FixedTiles = FrozenMap()
     energy: EnergyTable
+    built: Built | None = None
 
     @property
     def clock_hz(self) -> float:

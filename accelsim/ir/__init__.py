@@ -5,6 +5,7 @@ from accelsim.ir.dtype import DType, Numerics
 from accelsim.ir.frozen import FrozenMap
 from accelsim.ir.graph import Graph, Node, Tensor
 from accelsim.ir.nest import Access, Axis, Dim, LoopNest, Operand
+from accelsim.ir.sparsity import Pattern, Sparsity
 from accelsim.ir.weights import Weights, content_digest
 
 __all__ = [
@@ -19,7 +20,9 @@ __all__ = [
     "Node",
     "Numerics",
     "Operand",
+    "Pattern",
     "Routing",
+    "Sparsity",
     "Tensor",
     "Weights",
     "content_digest",

@@ -37,7 +37,9 @@ class Operand:
     """What a nest touches: `role` is the op's name for it, `tensor` the graph's (empty for one inside the op).
 
     `dims` are the loops that index it and `elements` the distinct elements touched. `indirect` means that an
-    index list (tokens of an expert) picks the rows. `constant` marks weights.
+    index list (tokens of an expert) picks the rows. `constant` marks weights. `stored_bits` are the bits that an
+    element takes where they are not those of its format: kept weights with their index (0: the format's). `on_chip`
+    says that it never leaves the chip, whatever a hardware says of its class.
     """
 
     role: str
@@ -47,6 +49,8 @@ class Operand:
     access: Access = Access.READ
     indirect: bool = False
     constant: bool = False
+    stored_bits: int = 0
+    on_chip: bool = False
 
 
 @dataclass(frozen=True)

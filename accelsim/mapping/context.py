@@ -6,12 +6,15 @@ import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from accelsim.errors import DoesNotFitError, InputError
 from accelsim.hw.schema import Buffer, Hardware
-from accelsim.ir import Access, Operand
+from accelsim.ir import Access, LoopNest, Node, Operand
+from accelsim.mapping.record import Record
 from accelsim.mapping.stage import Stage, Transfer
 from accelsim.mapping.view import ANY, PARAMETER, Workload
+from accelsim.results.failure import Failure
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,19 @@ class Home:
     tensor_class: str
 
 
+class Laid(NamedTuple):
+    """Nests of a node that were laid out on a unit as one; those with equal `key` have equal stages."""
+
+    key: Hashable
+    node: Node
+    unit: str
+    nests: tuple[LoopNest, ...]
+    scope: str
+
+
 @dataclass
 class Context:
-    """A workload on a hardware. Lookups are cached; nothing else changes while it is used."""
+    """A workload on a hardware. Lookups are cached; only what nodes so far did is added while it is used."""
 
     workload: Workload
     hardware: Hardware
@@ -33,7 +46,24 @@ class Context:
     """Output tensors of hosts whose epilogue absorbed later nodes: what the host's nest writes -> what is stored."""
     layouts: dict[Hashable, tuple[tuple[str, ...], tuple[Stage, ...]]] = field(default_factory=dict)
     """Stages laid out so far, by what they depend on, with the tensors they were laid out for."""
-    _homes: dict[tuple[str, str, str], Home] = field(default_factory=dict)
+    laid: list[Laid] = field(default_factory=list)
+    """What was laid out, in order."""
+    chosen: dict[Hashable, str] = field(default_factory=dict)
+    """Units chosen so far where the description names several for a nest."""
+    contested: bool = False
+    """Whether a number of the description, not only its structure, chose one of them."""
+    kept: dict[str, str] = field(default_factory=dict)
+    """Tensors that stay on chip between nodes, and the memory they stay in."""
+    sized: bool = False
+    """Whether a policy arranged nests by the sizes of units and buffers, not by the structure of the hardware alone."""
+    reserved: dict[str, int] = field(default_factory=dict)
+    """Bytes of buffers that parameters of the nodes so far stay in."""
+    _homes: dict[tuple[str, str, str, int, bool], Home] = field(default_factory=dict)
+
+    @cached_property
+    def record(self) -> Record:
+        """The hardware's links and DRAMs as the kernels of mapping read them."""
+        return Record(self.hardware)
 
     @cached_property
     def _link_of_class(self) -> dict[str, str]:
@@ -48,14 +78,27 @@ class Context:
         """The unit that computes an op or nest inside another one's stage."""
         return {key: name for name, unit in self.hardware.units.items() for key in unit.absorbs}
 
+    def keep(self, tensor: str, memory: str) -> None:
+        """From now on a tensor stays in a memory; whatever was known of its home is forgotten."""
+        self.kept[tensor] = memory
+        self._homes = {key: home for key, home in self._homes.items() if not self.is_kept(key[2])}
+
+    def is_kept(self, tensor: str) -> bool:
+        """Whether a tensor stays on chip, under this name or as layout ops made it from another."""
+        return bool(self.kept) and self.workload.origin(self.renamed.get(tensor, tensor)) in self.kept
+
+    def stored_bits(self, op: str, operand: Operand) -> int:
+        """Bits of an element of an operand where it is stored."""
+        return operand.stored_bits or self._bits(operand, self._classes(op, operand))
+
     def home(self, op: str, operand: Operand) -> Home:
         """Where the hardware stores an operand of a node of `op`. Raises InputError where it does not say."""
-        key = (op, operand.role, operand.tensor)
+        key = (op, operand.role, operand.tensor, operand.stored_bits, operand.on_chip)
         if key not in self._homes:
             groups = self._classes(op, operand)
-            self._homes[key] = Home(
-                self._link(operand, groups), self._bits(operand, groups), next(group[0] for group in groups if group)
-            )
+            bits = operand.stored_bits or self._bits(operand, groups)
+            link = None if operand.on_chip or self.is_kept(operand.tensor) else self._link(operand, groups)
+            self._homes[key] = Home(link, bits, next(group[0] for group in groups if group))
         return self._homes[key]
 
     def _classes(self, op: str, operand: Operand) -> tuple[tuple[str, ...], ...]:
@@ -93,23 +136,26 @@ class Context:
         return found if found is not None else formats["weight" if operand.constant else "activation"].bits
 
     def transfer(
-        self, op: str, operand: Operand, elements: float, *, write: bool, stretch: float = 1.0
+        self, op: str, operand: Operand, elements: float, *, write: bool, stretch: float = 1.0, runs: float = 0.0
     ) -> tuple[Transfer, ...]:
-        """Moving `elements` of an operand once; nothing where it stays on chip. `stretch` is stored padding."""
+        """Moving `elements` of an operand once; nothing where it stays on chip. `stretch` is stored padding, `runs`
+        the number of pieces they lie in (0: part of one stream)."""
         home = self.home(op, operand)
         if home.link is None or elements <= 0:
             return ()
         size = elements * stretch * home.bits / 8
         beats = math.ceil(size / self.hardware.links[home.link].beat_bytes)
-        return (Transfer(home.link, write, size, beats, home.tensor_class),)
+        return (Transfer(home.link, write, size, beats, home.tensor_class, runs),)
 
-    def both_ways(self, op: str, operand: Operand, elements: float, *, stretch: float = 1.0) -> tuple[Transfer, ...]:
+    def both_ways(
+        self, op: str, operand: Operand, elements: float, *, stretch: float = 1.0, runs: float = 0.0
+    ) -> tuple[Transfer, ...]:
         """The transfers that an operand's access asks for: an accumulation reads and writes."""
         moved: tuple[Transfer, ...] = ()
         if operand.access is not Access.WRITE:
-            moved += self.transfer(op, operand, elements, write=False, stretch=stretch)
+            moved += self.transfer(op, operand, elements, write=False, stretch=stretch, runs=runs)
         if operand.access is not Access.READ:
-            moved += self.transfer(op, operand, elements, write=True, stretch=stretch)
+            moved += self.transfer(op, operand, elements, write=True, stretch=stretch, runs=runs)
         return moved
 
     def buffer(self, name: str) -> Buffer:
@@ -120,5 +166,7 @@ class Context:
 
 
 def does_not_fit(what: str, demand: float, bound: float, unit: str, lever: str) -> DoesNotFitError:
-    """An error in the form of a `Failure`: demand, bound, unit and what would help."""
-    return DoesNotFitError(f"{what}: needs {demand:,.0f} {unit}, has {bound:,.0f} {unit}; {lever}")
+    """An error in the form of a `Failure`, which it carries: demand, bound, unit and what would help."""
+    failure = Failure(what, demand, bound, unit, levers=(lever,))
+    text = f"{what}: needs {demand:,.0f} {unit}, has {bound:,.0f} {unit} -- would help: {lever}"
+    return DoesNotFitError(text, (failure,))

@@ -6,13 +6,20 @@ from dataclasses import dataclass, replace
 
 from accelsim.hw.schema import Hardware
 from accelsim.ir import Axis, LoopNest, Node
-from accelsim.mapping.context import Context
-from accelsim.mapping.dataflows import DATAFLOWS
+from accelsim.mapping.context import Context, Laid
+from accelsim.mapping.dataflows.host import host_overhead
 from accelsim.mapping.experts import POLICIES, ExpertWork, kept_bytes
+from accelsim.mapping.layout import lay_out
 from accelsim.mapping.placement import Placed, absorbed_nodes, place
+from accelsim.mapping.plan import fixed_tiles
+from accelsim.mapping.policies import arranged
+from accelsim.mapping.residency import Occupancy, Residency
+from accelsim.mapping.room import room_needed
+from accelsim.mapping.sparsity import sparse_key
 from accelsim.mapping.stage import Stage
 from accelsim.mapping.view import Workload
 from accelsim.ops.registry import op_spec
+from accelsim.results import Failure
 
 
 @dataclass(frozen=True)
@@ -21,7 +28,9 @@ class Lowered:
 
     `folded` are layout nodes that only change addresses; `fused` tells for each host node the later nodes it
     computes on its way out; `included` are nodes whose time a unit's rate contains. `kept_bytes` says how much of
-    each buffer the expert policy keeps filled.
+    each buffer the expert policy keeps filled. `needs` tells for each node with stages whose results it reads,
+    `occupancy` what each memory that keeps tensors held, `filled_bytes` what queues and rows take of the buffers that
+    have room for them, and `misfits` where that is too little. `context` tells what was laid out in which order.
     """
 
     stages: tuple[Stage, ...]
@@ -29,6 +38,11 @@ class Lowered:
     fused: dict[str, tuple[str, ...]]
     included: tuple[str, ...]
     kept_bytes: dict[str, int]
+    needs: dict[str, tuple[str, ...]]
+    occupancy: dict[str, Occupancy]
+    filled_bytes: dict[str, int]
+    misfits: tuple[Failure, ...]
+    context: Context
 
 
 def lower(workload: Workload, hardware: Hardware) -> Lowered:
@@ -42,13 +56,21 @@ def lower(workload: Workload, hardware: Hardware) -> Lowered:
     fused: dict[str, tuple[str, ...]] = {}
     swallowed: set[str] = set()
     kept: dict[str, int] = {}
+    needs: dict[str, tuple[str, ...]] = {}
+    residency = Residency(context)
+    filled: dict[str, int] = {}
+    misfits: dict[str, Failure] = {}
+    made_by: dict[str, tuple[str, ...]] = {}
     for node in graph.nodes:
         if not graph.in_scope(node) or node.name in swallowed:
             continue
+        read = tuple(dict.fromkeys(name for tensor in node.inputs for name in made_by.get(tensor, ())))
+        made_by.update(dict.fromkeys(node.outputs, read))
         if op_spec(node.op).layout and hardware.schedule.layout == "folded":
             folded.append(node.name)
             continue
-        placed = place(context, node, workload.nests(node))
+        work = arranged(context, node)
+        placed = place(context, node, work.nests, work.units)
         tail = absorbed_nodes(context, node, placed[-1].unit)
         if tail:
             fused[node.name] = tuple(member.name for member in tail)
@@ -56,12 +78,34 @@ def lower(workload: Workload, hardware: Hardware) -> Lowered:
             context.renamed[node.outputs[0]] = tail[-1].outputs[0]
             extra = tuple(nest for member in tail for nest in workload.nests(member))
             placed = (*placed[:-1], replace(placed[-1], nests=(*placed[-1].nests, *extra)))
-        made = _node_stages(context, node, placed, kept)
+        for need in room_needed(context, node, placed):
+            filled[need.memory] = max(filled.get(need.memory, 0), need.size_bytes)
+            if need.failure is not None:
+                misfits[need.failure.what] = need.failure
+        if residency:
+            residency.make(node, (tail[-1] if tail else node).outputs)
+        made = work.marked(_node_stages(context, node, placed, kept))
+        for memory, size in work.kept_bytes.items():
+            kept[memory] = max(kept.get(memory, 0), size)
         if made:
+            stages.extend(host_overhead(hardware, node, [stage.unit for stage in made], first=not stages))
             stages.extend(made)
+            needs[node.name] = read
+            made_by.update(dict.fromkeys((out for one in (node, *tail) for out in one.outputs), (node.name,)))
         else:
             included.append(node.name)
-    return Lowered(tuple(stages), tuple(folded), fused, tuple(included), kept)
+    return Lowered(
+        tuple(stages),
+        tuple(folded),
+        fused,
+        tuple(included),
+        kept,
+        needs,
+        residency.occupancy,
+        filled,
+        tuple(misfits.values()),
+        context,
+    )
 
 
 def _node_stages(context: Context, node: Node, placed: tuple[Placed, ...], kept: dict[str, int]) -> tuple[Stage, ...]:
@@ -78,7 +122,7 @@ def _node_stages(context: Context, node: Node, placed: tuple[Placed, ...], kept:
     def visit() -> dict[int, list[Stage]]:
         single: dict[int, list[Stage]] = {}
         for group in _single_visits(placed):
-            for stage in _lay_out(context, node, group):
+            for stage in lay_out(context, group.unit, node, group.nests):
                 scoped = replace(stage, group=_group(context, stage, node.name, "experts"))
                 single.setdefault(group.expert or 0, []).append(scoped)
         return single
@@ -115,15 +159,20 @@ def _layout(context: Context, node: Node, placed: Placed, *, scope: str) -> tupl
     """Stages of one group of nests. Equal groups of other nodes (the same layer of another block) are laid out once."""
     tensors = tuple(operand.tensor for nest in placed.nests for operand in nest.operands)
     stored = context.renamed.get(node.outputs[0])
+    hardware = context.hardware
     key = (
         placed.unit,
         node.op,
         tuple(context.workload.shape(nest) for nest in placed.nests),
         context.workload.classes(stored) if stored else None,
+        tuple(fixed_tiles(hardware, node.name, nest.name) for nest in placed.nests) if hardware.mapping else (),
+        sparse_key(context, hardware.units[placed.unit], node, placed.nests),
+        tuple(map(context.is_kept, tensors)) if context.kept else (),
     )
     if key not in context.layouts:
-        context.layouts[key] = (tensors, _lay_out(context, node, placed))
+        context.layouts[key] = (tensors, lay_out(context, placed.unit, node, placed.nests))
     known, stages = context.layouts[key]
+    context.laid.append(Laid(key, node, placed.unit, placed.nests, scope))
     rename = dict(zip(known, tensors, strict=True))
     parts = [_part(stage.part, placed) for stage in stages]
     return tuple(
@@ -142,11 +191,6 @@ def _part(part: str, placed: Placed) -> str:
     return next(
         (nest.name for nest in placed.nests if nest.name.split(".")[-1] == part.rsplit(".", maxsplit=1)[-1]), part
     )
-
-
-def _lay_out(context: Context, node: Node, placed: Placed) -> tuple[Stage, ...]:
-    unit = context.hardware.units[placed.unit]
-    return DATAFLOWS[unit.kind](context, placed.unit, unit, node, placed.nests)
 
 
 def _group(context: Context, stage: Stage, place: str, scope: str) -> str:

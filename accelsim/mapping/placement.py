@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from accelsim.errors import UnsupportedError
 from accelsim.hw.schema import Hardware
-from accelsim.ir import LoopNest, Node
+from accelsim.ir import FrozenMap, LoopNest, Node
 from accelsim.mapping.context import Context
+from accelsim.mapping.layout import fastest_unit
 from accelsim.mapping.view import ANY, nest_key
 from accelsim.ops.registry import op_spec
+from accelsim.results import Failure
+
+_NONE: FrozenMap[str, str] = FrozenMap()
 
 
 @dataclass(frozen=True)
@@ -22,17 +26,22 @@ class Placed:
     expert: int | None
 
 
-def unit_for(hardware: Hardware, node: Node, key: str) -> str | None:
-    """The unit a nest is placed on, by `op.nest`, by `op` or by `*`; None where no entry covers it."""
+def units_for(hardware: Hardware, node: Node, key: str) -> tuple[str, ...]:
+    """The units a nest may be placed on, by `op.nest`, by `op` or by `*`; none where no entry covers it."""
     placement = hardware.placement
-    return placement.get(key) or placement.get(node.op) or placement.get(ANY)
+    found = placement.get(key) or placement.get(node.op) or placement.get(ANY) or ()
+    return (found,) if isinstance(found, str) else found
 
 
-def place(context: Context, node: Node, nests: Sequence[LoopNest]) -> tuple[Placed, ...]:
+def place(
+    context: Context, node: Node, nests: Sequence[LoopNest], chosen: Mapping[str, str] = _NONE
+) -> tuple[Placed, ...]:
     """Group the nests of a node by the unit that runs them, in order of execution.
 
     A nest that a unit absorbs, or that is a function of the unit's epilogue, joins the nest of the same expert that
-    runs there, the one before it if there is one. Neighbours on one vector unit share a stage.
+    runs there, the one before it if there is one. Neighbours on one vector unit share a stage. Of several units that
+    an entry of `placement` names, the one that is estimated to take least runs the nest. `chosen` are units by nest
+    that a policy decides.
     Raises UnsupportedError for a nest that nothing runs.
     """
     hardware = context.hardware
@@ -50,14 +59,16 @@ def place(context: Context, node: Node, nests: Sequence[LoopNest]) -> tuple[Plac
             else:
                 pending.append((absorber, nest))
             continue
-        unit = unit_for(hardware, node, key)
-        if unit is None:
+        units = (chosen[nest.name],) if nest.name in chosen else units_for(hardware, node, key)
+        if not units:
+            lever = f"add '{key}' or '{node.op}' to placement, or to absorbs of the unit that computes it"
             raise UnsupportedError(
-                f"{hardware.name}: no unit runs '{key}' (node '{node.name}'); add '{key}' or '{node.op}' to placement, "
-                f"or to absorbs of the unit that computes it"
+                f"{hardware.name}: no unit runs '{key}' (node '{node.name}'); {lever}",
+                [Failure(f"units that run '{key}' (node '{node.name}')", 1, 0, "units", levers=(lever,))],
             )
+        unit = fastest_unit(context, node, nest, units)
         joins = hosts and hosts[-1][0] == unit and hosts[-1][1][0].expert == nest.expert
-        if joins and nest.function != "mac" and hosts[-1][1][0].function != "mac":
+        if joins and _share_a_stage(hardware, unit, hosts[-1][1][0], nest):
             hosts[-1][1].append(nest)
         else:
             early = [waiting for owner, waiting in pending if owner == unit]
@@ -69,6 +80,11 @@ def place(context: Context, node: Node, nests: Sequence[LoopNest]) -> tuple[Plac
             f"'{node.name}'"
         )
     return tuple(Placed(unit, tuple(members), members[0].expert) for unit, members in hosts)
+
+
+def _share_a_stage(hardware: Hardware, unit: str, first: LoopNest, nest: LoopNest) -> bool:
+    """Whether a unit runs two nests of a node as one: functions on a vector unit, anything on the host."""
+    return hardware.units[unit].kind == "host" or (nest.function != "mac" and first.function != "mac")
 
 
 def _takes(hardware: Hardware, host: tuple[str, list[LoopNest]], nest: LoopNest) -> bool:

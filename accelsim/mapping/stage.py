@@ -6,6 +6,10 @@ Stages are what mapping hands to the simulator: they name units and links, but h
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from accelsim.mapping.plan import Cut
 
 SWITCH_NODE = "(task switch)"
 
@@ -15,7 +19,8 @@ class Transfer:
     """`size_bytes` over the read or write channel of `link`: for each tile, each held load or each outer end.
 
     A share of a tensor may be no whole number of bytes; sums are. `beats` is how many words of the link's master
-    width it takes, counted per tensor, because rows of two tensors never share a word.
+    width it takes, counted per tensor, because rows of two tensors never share a word. `runs` is the number of
+    separate pieces that an index list picks; 0 means a part of one long stream.
     """
 
     link: str
@@ -23,6 +28,7 @@ class Transfer:
     size_bytes: float
     beats: int
     tensor_class: str
+    runs: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,9 @@ class Stage:
     among what is held; `resident` is what would be loaded if the buffer did not keep it between frames.
     A held load pays the start-up of its link `held_requests` times.
     `constant_bytes` are the bytes of parameters that it loads in all (None: all that is held).
+    `cut` tells how the product was cut into tiles, where the unit cuts one, and `note` what else a reader should know
+    of the way it is run. `weight_bits` are the bits of weights that the unit reads from its buffer in all, where they
+    are not one weight a product: entries with their index, pointers.
     `group` names the prefetch scope ('' = loads wait for all earlier work); what is held may be loaded before
     earlier nodes have ended only if it is `early`, as parameters are.
     """
@@ -66,6 +75,9 @@ class Stage:
     macs: int = 0
     ideal_cycles: int = 0
     functions: tuple[tuple[str, int], ...] = ()
+    cut: Cut | None = None
+    note: str = ""
+    weight_bits: float | None = None
 
     def named(self, *, node: str, part: str, constants: tuple[str, ...], group: str) -> Stage:
         """The same stage of another node; `replace` would take ten times as long, hundreds of times a frame."""

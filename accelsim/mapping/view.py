@@ -17,8 +17,8 @@ ANY = "*"
 
 
 def nest_key(node: Node, nest: LoopNest) -> str:
-    """`op.nest`, the same for every expert: `moe.fc1`."""
-    local = nest.name.split(".", 1)[1] if nest.expert is not None else nest.name
+    """`op.nest`, the same for every expert and every kernel: `moe.fc1`."""
+    local = nest.name.split(".", 1)[-1]
     return f"{node.op}.{local}"
 
 
@@ -32,6 +32,7 @@ class Workload:
         self._classes: dict[str, tuple[tuple[str, ...], ...]] = {}
         self._nests: dict[str, tuple[LoopNest, ...]] = {}
         self._shapes: dict[int, int] = {}
+        self._kept: list[tuple[LoopNest, ...]] = []
         self._numbers: dict[Hashable, int] = {}
 
     def routing(self, node: Node) -> Routing | None:
@@ -56,13 +57,20 @@ class Workload:
     def layout_nodes(self) -> frozenset[str]:
         return frozenset(node.name for node in self.graph.nodes if op_spec(node.op).layout)
 
+    def keep(self, nests: tuple[LoopNest, ...]) -> None:
+        """Let `shape` be asked of nests that a policy made of those that `nests` returned."""
+        self._kept.append(nests)
+
     def shape(self, nest: LoopNest) -> int:
         """Equal for nests of this workload that differ only in the names of their tensors. Valid for nests that
-        `nests` returned."""
+        `nests` returned or that are kept."""
         key = id(nest)
         if key not in self._shapes:
             operands = tuple(
-                (o.role, o.dims, o.elements, o.access.value, o.constant, self.classes(o.tensor) if o.tensor else ())
+                (
+                    *(o.role, o.dims, o.elements, o.access.value, o.constant, o.stored_bits, o.on_chip),
+                    self.classes(o.tensor) if o.tensor else (),
+                )
                 for o in nest.operands
             )
             dims = tuple((dim.name, dim.size, dim.axis.value) for dim in nest.dims)

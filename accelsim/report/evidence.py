@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from accelsim.report.scale import byte_scale, time_scale
-from accelsim.report.table import Notes, Section, Table
+from collections.abc import Callable
+
+from accelsim.report.scale import Scale, byte_scale, energy_scale, time_scale
+from accelsim.report.table import Notes, Section, Table, shortened
 from accelsim.results.equivalence import Equivalence, EquivalenceEntry
 from accelsim.results.result import EstimateEffect, Result
 
-TOP_ESTIMATES = 12
+TOP_ESTIMATES = 8
 SMALLEST_EFFECT = 1e-3
-"""Estimates that move the latency by less than this share of it are only counted."""
+"""Estimates that move the latency, or the energy, by less than this share of it are only counted."""
+
+Ends = Callable[[EstimateEffect], tuple[float, float]]
+"""What a metric is with an estimate at its low and at its high end."""
 
 EQUIVALENCE_TITLE = "Outputs beside other engines"
 
@@ -21,7 +26,7 @@ def evidence_sections(result: Result) -> list[Section]:
     if result.executor is not None:
         sections.append(_executor(result))
     if result.provenance.counts:
-        sections.append(_provenance(result))
+        sections += _provenance(result)
     sections += [
         Notes(title, lines)
         for title, lines in (("Assumptions", result.assumptions), ("Not modelled", result.not_modelled))
@@ -106,38 +111,43 @@ def _executor(result: Result) -> Notes:
     return Notes("Execution by the engine", tuple(lines))
 
 
-def _provenance(result: Result) -> Section:
+def _provenance(result: Result) -> list[Section]:
     counts = ", ".join(f"{count} {kind}" for kind, count in result.provenance.counts.items())
     calibrated = result.provenance.calibrated
     fitted = f" Calibrated on (and never scored against): {', '.join(calibrated)}." if calibrated else ""
-    summary = f"Values of the hardware file: {counts}.{fitted}"
-    estimates = sorted(result.provenance.estimates, key=lambda effect: -_swing(effect))
-    shown = [effect for effect in estimates if _swing(effect) >= SMALLEST_EFFECT * result.latency_s]
-    shown = shown[:TOP_ESTIMATES]
-    hidden = len(estimates) - len(shown)
-    more = f" {hidden} other estimates change the latency less; they are in result.json." if hidden else ""
-    if not shown:
-        return Notes("Provenance", (summary + more,))
-    scale = time_scale(result.latency_s)
+    summary = Notes("Provenance", (f"Values of the hardware file: {counts}.{fitted}",))
+    time, joules = time_scale(result.latency_s), energy_scale(result.energy_j, joules_from=1.0)
+    tables = (
+        _estimates(result, "latency", time, result.latency_s, lambda e: (e.latency_low_s, e.latency_high_s)),
+        _estimates(result, "energy", joules, result.energy_j, lambda e: (e.energy_low_j, e.energy_high_j)),
+    )
+    return [summary, *(table for table in tables if table.rows)]
+
+
+def _estimates(result: Result, what: str, scale: Scale, nominal: float, ends: Ends) -> Table:
+    """The estimates that move one metric, the one that moves it most first."""
+    moved = {effect: abs(ends(effect)[1] - ends(effect)[0]) for effect in result.sensitivities}
+    shown = [effect for effect, swing in moved.items() if swing >= SMALLEST_EFFECT * nominal]
+    shown = sorted(shown, key=lambda effect: (-moved[effect], effect.path))[:TOP_ESTIMATES]
     rows = tuple(
         (
             effect.path,
             effect.value,
             _span(effect),
-            f"{scale.cell(effect.latency_low_s)} - {scale.cell(effect.latency_high_s)}",
-            effect.reason,
+            " - ".join(scale.cell(end) for end in ends(effect)),
+            shortened(effect.reason),
         )
         for effect in shown
     )
-    headings = ("estimate", "value", "may be", f"latency then, {scale.unit}", "why")
-    return Table("Estimates and what they do to the latency", headings, rows, summary + more)
+    headings = ("estimate", "value", "may be", f"{what} then, {scale.unit}", "why")
+    note = (
+        f"Each at both ends of its range, the others as given. {len(moved) - len(shown)} others move the {what} less; "
+        "they are in result.json."
+    )
+    return Table(f"Estimates and what they do to the {what}", headings, rows, note)
 
 
 def _span(effect: EstimateEffect) -> str:
     """Both ends, the unit once: '178 - 305 cycles'."""
     low, _, unit = effect.low.partition(" ")
     return f"{low} - {effect.high}" if unit and effect.high.endswith(f" {unit}") else f"{effect.low} - {effect.high}"
-
-
-def _swing(effect: EstimateEffect) -> float:
-    return abs(effect.latency_high_s - effect.latency_low_s)

@@ -33,6 +33,16 @@ CAUSE_TITLES = {
     "host": "host",
 }
 
+WAIT_TITLES = {
+    "weight_load": "weights",
+    "input_wait": "inputs",
+    "output_wait": "stores",
+    "fill_drain": "fill/drain",
+    "serial": "serial steps",
+    "host": "host",
+}
+"""What a unit waits for, in a word."""
+
 _PARTS = {
     "attention.scores": "attention scores QK",
     "attention.context": "attention context AV",

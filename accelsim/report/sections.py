@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accelsim.report.figures import CAUSE_TITLES, Bar, Breakdown, by_part, by_place, merged, place
+from accelsim.report.figures import CAUSE_TITLES, WAIT_TITLES, Bar, Breakdown, by_part, by_place, merged, place
 from accelsim.report.scale import (
     Scale,
     byte_scale,
@@ -14,6 +14,7 @@ from accelsim.report.scale import (
 )
 from accelsim.report.table import Notes, Section, Table
 from accelsim.results.result import CHIP_SCOPES, NodeResult, ResourceUse, Result
+from accelsim.units import format_count, format_joules
 
 TOP_NODES = 10
 TOP_GROUPS = 14
@@ -23,14 +24,6 @@ _SCOPE_TITLES = {
     "dram": "DRAM",
     "device_static": "device, static",
     "board": "whole board",
-}
-_WAITS = {
-    "weight_load": "weights",
-    "input_wait": "inputs",
-    "output_wait": "stores",
-    "fill_drain": "fill/drain",
-    "serial": "serial steps",
-    "host": "host",
 }
 _RESOURCE_TITLES = {"dsp": "DSP", "bram36": "BRAM36", "uram": "URAM", "lut": "LUT", "ff": "FF"}
 
@@ -84,7 +77,7 @@ def _breakdown(title: str, names: tuple[str, ...], breakdown: Breakdown) -> Tabl
 
 def _waits(bar: Bar) -> str:
     cause = bar.main_wait
-    return f"{_WAITS.get(cause, cause)} {fixed(100 * bar.causes[cause] / bar.cycles, 0)} %" if cause else ""
+    return f"{WAIT_TITLES.get(cause, cause)} {fixed(100 * bar.causes[cause] / bar.cycles, 0)} %" if cause else ""
 
 
 def _causes(result: Result) -> Table:
@@ -219,8 +212,16 @@ def _scope_rows(result: Result, scope: str, scale: Scale) -> list[tuple[str, ...
     for name, value in result.energy_components.items():
         owner, _, component = name.partition(".")
         if owner == scope:
-            rows.append(_energy_row(result, f"  {component.replace('_', ' ')}", value, "", scale))
+            rows.append(_energy_row(result, f"  {component.replace('_', ' ')}{_counted(result, name)}", value, "", scale))
     return rows
+
+
+def _counted(result: Result, name: str) -> str:
+    """How often what took the energy happened, and what each time took."""
+    event = result.energy_events.get(name)
+    if event is None:
+        return ""
+    return f": {format_count(event.count)} x {format_joules(event.each_j)} ({event.name})"
 
 
 def _energy_row(result: Result, title: str, joules: float, metric: str, scale: Scale) -> tuple[str, ...]:

@@ -70,6 +70,12 @@ def _plain_table(table: Table, width: int) -> list[str]:
     return lines
 
 
+def shortened(text: str, length: int = 60) -> str:
+    """The first words of a text that is longer than a cell should be; the whole of it is in result.json."""
+    line = text.split("\n", 1)[0]
+    return line if len(line) <= length else f"{line[: length - 4].rsplit(' ', 1)[0]} ..."
+
+
 def wrapped(cell: str, width: int) -> list[str]:
     """The cell on lines of `width`: broken at spaces, and a dotted name too long for that after its dots."""
     lead = cell[: len(cell) - len(cell.lstrip())]

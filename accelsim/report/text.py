@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from accelsim.report.evidence import evidence_sections
+from accelsim.report.explain import explanation_sections
+from accelsim.report.memories import memory_sections
 from accelsim.report.sections import cost_sections, scenario_sections, time_sections
 from accelsim.report.table import Notes, Section, plain
 from accelsim.report.verdict import verdict
@@ -18,7 +20,9 @@ def report_sections(result: Result) -> list[Section]:
     return [
         *scenario_sections(result),
         *time_sections(result),
+        *explanation_sections(result),
         *cost_sections(result),
+        *memory_sections(result),
         Notes("Scenario", tuple(lines)),
         *evidence_sections(result),
     ]

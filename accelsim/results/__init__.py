@@ -4,9 +4,11 @@ from accelsim.results.equivalence import Equivalence, EquivalenceEntry, Executor
 from accelsim.results.failure import Failure
 from accelsim.results.result import (
     Alternative,
+    EnergyEvent,
     EstimateEffect,
     Event,
     FrameResult,
+    Lever,
     NodeResult,
     Provenance,
     Range,
@@ -14,11 +16,13 @@ from accelsim.results.result import (
     Result,
     Scenario,
     Stage,
+    Stop,
 )
 from accelsim.results.validation import ValidationRow, compare
 
 __all__ = [
     "Alternative",
+    "EnergyEvent",
     "Equivalence",
     "EquivalenceEntry",
     "EstimateEffect",
@@ -26,6 +30,7 @@ __all__ = [
     "Executor",
     "Failure",
     "FrameResult",
+    "Lever",
     "NodeDifference",
     "NodeResult",
     "Provenance",
@@ -34,6 +39,7 @@ __all__ = [
     "Result",
     "Scenario",
     "Stage",
+    "Stop",
     "ValidationRow",
     "compare",
 ]

@@ -22,10 +22,14 @@ class Failure:
     terms: tuple[tuple[str, float], ...] = ()
     levers: tuple[str, ...] = ()
 
+    def short(self) -> str:
+        """What, and how much of how much."""
+        demand, bound = (format_value(value, self.unit) for value in (self.demand, self.bound))
+        return f"{self.what}: needs {demand}, has {bound}"
+
     def text(self) -> str:
         """One line: what, how much of how much, made of what, what would help."""
-        demand, bound = (format_value(value, self.unit) for value in (self.demand, self.bound))
-        line = f"{self.what}: needs {demand}, has {bound}"
+        line = self.short()
         if self.terms:
             ordered = sorted(self.terms, key=lambda term: -term[1])
             texts = [f"{name} {format_value(value, self.unit)}" for name, value in ordered]

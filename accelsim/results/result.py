@@ -24,12 +24,14 @@ from accelsim.results.equivalence import (
     equivalence_to_json,
 )
 from accelsim.results.failure import Failure
+from accelsim.results.memory import MemoryUse
 
 if TYPE_CHECKING:
     import pandas
 
 __all__ = [
     "Alternative",
+    "EnergyEvent",
     "Equivalence",
     "EquivalenceEntry",
     "EstimateEffect",
@@ -37,6 +39,8 @@ __all__ = [
     "Executor",
     "Failure",
     "FrameResult",
+    "Lever",
+    "MemoryUse",
     "NodeDifference",
     "NodeResult",
     "Provenance",
@@ -45,6 +49,7 @@ __all__ = [
     "Result",
     "Scenario",
     "Stage",
+    "Stop",
 ]
 
 FORMAT = "accelsim-result/1"
@@ -72,13 +77,14 @@ class Range:
 @dataclass(frozen=True)
 class ResourceUse:
     """Demand on one FPGA resource; `budget` is the board's (None: no board), `low` and `high` the
-    estimate's range.
+    estimate's range, `practical` what of the budget can be filled in practice.
     """
 
     demand: float
     budget: float | None = None
     low: float | None = None
     high: float | None = None
+    practical: float | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,9 @@ class NodeResult:
 
     `stalls` maps every cause to cycles and sums to `cycles`. `bound` says what limits the node,
     `utilisation` is macs over what the unit could do in `cycles`, `ideal_cycles` the compute bound alone.
+    `bound_cycles` is what the limiting resource alone takes: no less is possible however the rest is improved.
+    Roofline: `macs_per_dram_byte` (None: no DRAM traffic, or no products), and `attainable_macs_per_cycle`, the
+    smaller of what its units can do and that intensity times the bandwidth of the DRAM.
     `fused` names nodes whose work is done in this one; `stages` split the cycles and sum to them (empty:
     one stage named after the op).
     """
@@ -109,7 +118,10 @@ class NodeResult:
     start_cycle: int
     cycles: int
     ideal_cycles: int = 0
+    bound_cycles: int = 0
     macs: int = 0
+    macs_per_dram_byte: float | None = None
+    attainable_macs_per_cycle: float | None = None
     dram_read_bytes: int = 0
     dram_write_bytes: int = 0
     utilisation: float = 0.0
@@ -148,6 +160,15 @@ class Event:
 
 
 @dataclass(frozen=True)
+class EnergyEvent:
+    """What a component's energy is counted by: `count` times `each_j`, such as an 'access of 64 bit'."""
+
+    name: str
+    count: float
+    each_j: float
+
+
+@dataclass(frozen=True)
 class Scenario:
     """What was run: a task or a sequence of them, the batch, and where the activity comes from.
 
@@ -171,8 +192,8 @@ class Alternative:
 
 @dataclass(frozen=True)
 class EstimateEffect:
-    """An estimated value of the hardware file, and the latency with it at the low and the high end of its
-    range.
+    """An estimated value of the hardware file, and latency and energy with it at the low and the high end of its
+    range, everything else as given.
     """
 
     path: str
@@ -181,7 +202,52 @@ class EstimateEffect:
     high: str
     latency_low_s: float
     latency_high_s: float
+    energy_low_j: float
+    energy_high_j: float
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Lever:
+    """One change of the hardware, simulated anew with a mapping of its own.
+
+    `settings` are the values as `-s PATH=VALUE` takes them. `speedup` and `energy_ratio` are latency before over after
+    and energy after over before. `fits` says whether the changed design is within the board; `reason` what of it is
+    not, or, where the numbers are None, why it cannot run this at all.
+    """
+
+    name: str
+    kind: str
+    settings: FrozenMap[str, str]
+    latency_s: float | None = None
+    speedup: float | None = None
+    energy_j: float | None = None
+    energy_ratio: float | None = None
+    fits: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Where more of a resource stops helping, the rest of the hardware as it is.
+
+    With at least `stops_at` of it, no more than the share `tolerance` of the latency can be gained, with less there is
+    more to gain. None: there is no such value between `low` and `high`, the values tried; then `limits` tells whether
+    it helps throughout or not at all. Values are in the SI unit of `dimension`. `latency_s` is the latency with
+    `high`; `mapping` is 'held' where tiles stay as they are cut now, 'searched' where each value has its own.
+    """
+
+    path: str
+    kind: str
+    value: float
+    dimension: str
+    stops_at: float | None
+    limits: bool
+    low: float
+    high: float
+    latency_s: float
+    tolerance: float
+    mapping: str
 
 
 @dataclass(frozen=True)
@@ -191,7 +257,6 @@ class Provenance:
     """
 
     counts: FrozenMap[str, int] = field(default_factory=FrozenMap)
-    estimates: tuple[EstimateEffect, ...] = ()
     calibrated: tuple[str, ...] = ()
 
 
@@ -201,7 +266,10 @@ class Result:
 
     `latency_s` is one frame's, or the whole sequence's when `frames` are given; `initiation_interval_s` is the mean
     distance of two frames, one over the throughput. `ranges` maps a metric (a key of the JSON such as 'latency_s')
-    to what the estimates allow; `energy` maps a scope to joules, `energy_components` 'scope.component' to joules.
+    to what the estimates allow, and `sensitivities` say what each estimate alone does, the largest effect first.
+    `levers` are changes of the hardware with what they gain, the best first, and `stops` the values at which a
+    resource stops helping (both empty unless asked for). `energy` maps a scope to joules, `energy_components`
+    'scope.component' to joules, `energy_events` the same to what it was counted by, where it was.
     `folded_nodes` counts layout nodes that cost nothing (why stands in `assumptions`). `accuracy` maps a metric to
     its value.
     """
@@ -226,9 +294,11 @@ class Result:
     limited_by: str
     nodes: tuple[NodeResult, ...]
     misfits: tuple[Failure, ...] = ()
+    memories: tuple[MemoryUse, ...] = ()
     board: str = ""
     power_w: float | None = None
     energy_components: FrozenMap[str, float] = field(default_factory=FrozenMap)
+    energy_events: FrozenMap[str, EnergyEvent] = field(default_factory=FrozenMap)
     frames: tuple[FrameResult, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     events: tuple[Event, ...] = ()
@@ -237,6 +307,9 @@ class Result:
     executor: Executor | None = None
     accuracy: FrozenMap[str, float] | None = None
     ranges: FrozenMap[str, Range] = field(default_factory=FrozenMap)
+    sensitivities: tuple[EstimateEffect, ...] = ()
+    levers: tuple[Lever, ...] = ()
+    stops: tuple[Stop, ...] = ()
     assumptions: tuple[str, ...] = ()
     not_modelled: tuple[str, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)

@@ -2,104 +2,119 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from accelsim.errors import InputError
-from accelsim.hw.schema import Dram, Hardware
+from accelsim.errors import DoesNotFitError
+from accelsim.hw.schema import Hardware
+from accelsim.mapping import kernel
+from accelsim.mapping.record import Record
 from accelsim.mapping.stage import Stage, Transfer
 from accelsim.results.causes import CAUSES
 from accelsim.sim import table
-from accelsim.sim.table import Program, empty_rows
+from accelsim.sim.table import Program, Ticks, empty_rows
 
-MAX_TICKS_PER_CYCLE = 1_000_000
-# A row of a token claims its DRAM for a few tens of cycles; whole cycles would round that up by some percent.
-TICKS_PER_CLOCK_TICK = 16
-
-
-@dataclass(frozen=True)
-class TimeBase:
-    """Ticks of a hardware: a fraction of a cycle that divides the cycles of all its clocks."""
-
-    hardware: Hardware
-
-    @cached_property
-    def tick_hz(self) -> int:
-        clocks = [round(clock.frequency.value) for clock in self.hardware.clocks.values()]
-        tick = math.lcm(*clocks)
-        if tick // min(clocks) > MAX_TICKS_PER_CYCLE:
-            raise InputError(
-                f"{self.hardware.name}: clocks of {', '.join(f'{c:,} Hz' for c in clocks)} have no common tick below "
-                f"1/{MAX_TICKS_PER_CYCLE:,} cycle; round their frequencies"
-            )
-        return tick * TICKS_PER_CLOCK_TICK
-
-    @cached_property
-    def ticks_per_cycle(self) -> int:
-        """Ticks in a cycle of the primary clock, the one that results count in."""
-        return self.tick_hz // round(self.hardware.clock_hz)
-
-    def unit_ticks(self, unit: str) -> int:
-        """Ticks in a cycle of a unit."""
-        return self.tick_hz // round(self.hardware.unit_clock_hz(unit))
-
-    def link_ticks(self, link: str) -> int:
-        return self.tick_hz // round(self.hardware.link_clock_hz(link))
-
-    def cycles(self, ticks: int) -> int:
-        """Whole cycles of the primary clock, rounded up: a result is never early."""
-        return -(-int(ticks) // self.ticks_per_cycle)
+_KINDS = ("inner", "inner_dram", "begin", "begin_dram", "end", "end_dram")
 
 
 def assemble(stages: Sequence[Stage], hardware: Hardware) -> Program:
-    """One row a stage. Transfers take the beats of their link at its port's width and claim their bytes of the DRAM."""
-    base = TimeBase(hardware)
-    links = {name: index for index, name in enumerate(hardware.links)}
-    drams = {name: i for i, name in enumerate(n for n, m in hardware.memories.items() if isinstance(m, Dram))}
-    shape = (len(stages), 2 * len(links))
-    moves = {
-        name: np.zeros(shape, np.int64) for name in ("inner", "inner_dram", "begin", "begin_dram", "end", "end_dram")
-    }
+    """One row a stage. A transfer keeps its port busy and claims time of its DRAM (see `hw/transfers.py`)."""
+    booking = _Booking(Record(hardware))
     rows = empty_rows(len(stages))
     groups: dict[str, int] = {"": 0}
     nodes: dict[str, int] = {}
-    memory_of_channel = np.full(2 * len(links), -1, np.int64)
-    for name, index in links.items():
-        memory_of_channel[2 * index : 2 * index + 2] = drams.get(hardware.links[name].memory, -1)
-    beat_ticks = {name: link.cycles_per_beat * base.link_ticks(name) for name, link in hardware.links.items()}
-    claim = {name: _ticks_per_byte(hardware, name, base) for name in hardware.links}
-
-    def book(kind: str, row: int, transfers: Iterable[Transfer]) -> None:
-        for transfer in transfers:
-            channel = 2 * links[transfer.link] + transfer.write
-            moves[kind][row, channel] += math.ceil(transfer.beats * beat_ticks[transfer.link])
-            moved = transfer.beats * words[transfer.link]
-            moves[f"{kind}_dram"][row, channel] += math.ceil(moved * claim[transfer.link])
-
-    unit_ticks = {name: base.unit_ticks(name) for name in hardware.units}
-    startup = {name: link.latency.value * base.link_ticks(name) for name, link in hardware.links.items()}
-    words = {name: link.beat_bytes for name, link in hardware.links.items()}
-    for index, stage in enumerate(stages):
+    unit_ticks = {name: booking.record.base.unit_ticks(name) for name in hardware.units}
+    for row, stage in zip(rows, stages, strict=True):
         ticks = unit_ticks[stage.unit]
-        row = rows[index]
-        row[table.OUTER], row[table.INNER], row[table.TAIL] = stage.outer, stage.inner, stage.tail
-        row[table.COMPUTE], row[table.FLUSH] = stage.tile_cycles * ticks, stage.flush_cycles * ticks
-        row[table.FILL] = stage.fill_cycles * ticks
-        row[table.DEPTH], row[table.SLOTS] = stage.depth, stage.slots if stage.group else 1
-        row[table.LATENCY] = stage.held_requests * max((startup[t.link] for t in stage.held), default=0)
-        row[table.CAUSE] = CAUSES.index(stage.cause)
+        values = (
+            stage.outer,
+            stage.inner,
+            stage.tail,
+            stage.tile_cycles * ticks,
+            stage.flush_cycles * ticks,
+            stage.fill_cycles * ticks,
+            stage.depth,
+            booking.latency(stage),
+            0,
+            0,
+            CAUSES.index(stage.cause),
+        )
+        if max(values) > table.MAX_TICKS:
+            raise DoesNotFitError(
+                f"timeline: node '{stage.node}' on unit '{stage.unit}' takes up to {max(values):.3g} ticks a tile, more "
+                f"than the {table.MAX_TICKS:.3g} that 64-bit times hold; use a smaller model or shorter durations"
+            )
+        row[: table.GROUP] = values
         row[table.GROUP] = groups.setdefault(stage.group, len(groups))
+        row[table.SLOTS] = stage.slots if stage.group else 1
         row[table.NODE] = nodes.setdefault(stage.node, len(nodes))
-        book("inner", index, stage.streams)
-        book("begin", index, stage.held)
-        book("end", index, stage.stores)
-    return Program(rows=rows, memory_of_channel=memory_of_channel, **moves)
+    moves = booking.moves(stages)
+    return Program(
+        rows=rows,
+        inner=moves[:, 0],
+        inner_dram=moves[:, 1],
+        begin=moves[:, 2],
+        begin_dram=moves[:, 3],
+        end=moves[:, 4],
+        end_dram=moves[:, 5],
+        memory_of_channel=np.repeat(np.array(list(booking.record.servers.of_link.values()), np.int64), 2),
+    )
 
 
-def _ticks_per_byte(hardware: Hardware, link: str, base: TimeBase) -> float:
-    memory = hardware.memories[hardware.links[link].memory]
-    return base.tick_hz / memory.bytes_per_s if isinstance(memory, Dram) else 0.0
+class _Booking:
+    """Ticks of transfers on a hardware, each worked out once."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self._ticks: dict[tuple[object, ...], tuple[int, int]] = {}
+        self._turns = bool(record.drams[:, kernel.SWITCH].any())
+
+    def latency(self, stage: Stage) -> int:
+        """Ticks before what is held by a stage arrives, beyond its transfers."""
+        if not stage.held:
+            return 0
+        links, index = self.record.links, self.record.index
+        return stage.held_requests * max(int(links[index[t.link], kernel.LATENCY]) for t in stage.held)
+
+    def moves(self, stages: Sequence[Stage]) -> Ticks:
+        """[stages, 6, channels] ticks of tiles, held loads and end stores: port and DRAM of each.
+
+        Stages of equal layers share their transfers, which are booked once.
+        """
+        number: dict[tuple[int, ...], int] = {}
+        first: list[Stage] = []
+        where = np.empty(len(stages), np.int64)
+        for row, stage in enumerate(stages):
+            key = (id(stage.streams), id(stage.held), id(stage.stores), stage.outer, stage.inner, stage.tail)
+            if key not in number:
+                number[key] = len(first)
+                first.append(stage)
+            where[row] = number[key]
+        booked = np.zeros((len(first), len(_KINDS), 2 * len(self.record.index)), np.int64)
+        for own, stage in zip(booked, first, strict=True):
+            switching = self.record.servers.switching(stage) if self._turns else {}
+            self._book(own[:2], stage.streams, switching)
+            self._book(own[2:4], stage.held, switching, isolated=True)
+            self._book(own[4:], stage.stores, switching)
+        return booked[where]
+
+    def _book(
+        self, target: Ticks, transfers: Iterable[Transfer], switching: dict[int, float], *, isolated: bool = False
+    ) -> None:
+        for t in transfers:
+            link = self.record.index[t.link]
+            server = self.record.servers.of_link[t.link]
+            key = (link, t.write, t.beats, t.runs, isolated, switching.get(server, 0.0) if t.write else 0.0)
+            if key not in self._ticks:
+                self._ticks[key] = kernel.transfer_ticks(
+                    self.record.links[link],
+                    self.record.drams[max(server, 0)],
+                    float(self.record.base.tick_hz),
+                    t.write,
+                    t.beats,
+                    float(t.runs),
+                    isolated,
+                    key[-1],
+                )
+            target[:, 2 * link + t.write] += self._ticks[key]

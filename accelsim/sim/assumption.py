@@ -1,12 +1,16 @@
-"""Activity without an execution: declared assumptions about routing, deterministic and named in every report."""
+"""Activity without an execution: declared assumptions about routing and zeros, deterministic and named in reports."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from accelsim.errors import InputError, did_you_mean
-from accelsim.ir import Activity, FrozenMap, Graph, Routing, load_activity
+from accelsim.hw.document import read_yaml
+from accelsim.ir import Activity, FrozenMap, Graph, Routing, Sparsity, load_activity
+from accelsim.ir.sparsity import parse_sparsity, sparsity_from_record
 from accelsim.ops.registry import op_spec
 from accelsim.ops.spec import types_of
 
@@ -68,20 +72,49 @@ _ASSUMPTIONS: dict[str, tuple[Callable[[int, int, int], Routing], str]] = {
 }
 
 
-def activity_for(graph: Graph, spec: str) -> Activity | None:
-    """The activity that `spec` names: an assumption or a file. None for a graph that routes nothing.
+def activity_for(graph: Graph, spec: str, sparsity: Sparsity | None = None) -> Activity | None:
+    """The activity that `spec` names, an assumption or a file, with the zeros that are declared. None for a graph that
+    routes nothing and a scenario that declares no zeros.
 
     Raises InputError for an unknown name or a file that does not fit the graph.
     """
+    found = _routing_for(graph, spec)
+    if sparsity is None:
+        return found
+    return replace(found, sparsity=sparsity) if found is not None else Activity("", sparsity=sparsity)
+
+
+def _routing_for(graph: Graph, spec: str) -> Activity | None:
     nodes = routed_nodes(graph)
+    path = Path(spec)
     if not nodes:
-        return None
+        found = load_activity(path, nodes={}, graph_digest=graph.digest) if path.is_file() else None
+        return found if found is not None and (found.sparsity or found.kernel_shares) else None
     if spec in _ASSUMPTIONS:
         make, source = _ASSUMPTIONS[spec]
         return Activity(source, FrozenMap({name: make(*shape) for name, shape in nodes.items()}))
-    path = Path(spec)
     if path.suffix != ".json" and not path.exists():
         raise InputError(
             f"'{spec}' is neither an activity file (.json) nor an assumption{did_you_mean(spec, _ASSUMPTIONS)}"
         )
     return load_activity(path, nodes=nodes, graph_digest=graph.digest)
+
+
+def sparsity_for(graph: Graph, spec: str) -> Sparsity:
+    """The zeros that `spec` declares: a YAML file, or a line such as `n:m=2:4` or `unstructured=0.1,activations=0.4`.
+
+    Raises InputError for what does not read, and for a pattern of names that no parameter or node of `graph` has.
+    """
+    path = Path(spec)
+    if path.suffix not in (".yaml", ".yml"):
+        return parse_sparsity(spec)
+    declared = sparsity_from_record(read_yaml(path).tree, where=str(path))
+    nodes = [node.name for node in graph.nodes]
+    for key, globs, names in (
+        ("weights", [glob for glob, _ in declared.weights], list(graph.parameters)),
+        ("activations", [glob for glob, _ in declared.activations], nodes),
+    ):
+        for glob in globs:
+            if not any(fnmatchcase(name, glob) for name in names):
+                raise InputError(f"{path}: {key}: '{glob}' matches nothing in {graph.name}{did_you_mean(glob, names)}")
+    return declared

@@ -4,8 +4,9 @@ Everything compiled is in this one file, constants included, because the compile
 
 A *server* is a read channel, a write channel or a shared DRAM. It serves transfers in program order, `free =
 max(free, request) + ticks`; a transfer is done when all its servers are. A *row* is one stage on one unit; it
-starts when its predecessor has ended, the last store included, and runs OUTER iterations of INNER tiles and,
-if TAIL > 0, one more of TAIL tiles.
+starts when all rows that it comes after have ended, the last store included, and runs OUTER iterations of INNER
+tiles and, if TAIL > 0, one more of TAIL tiles. Rows that do not come after each other run side by side, but on a
+server that both use the earlier row of the program is served first.
 
 Tile i, counted over the row:
     request = C(i - DEPTH), not before the row's start + SERIAL; + STREAM_LATENCY on the first tile
@@ -82,6 +83,7 @@ TIMES = 6
 # tile store, the end of the coming iteration's held load, flags of waiting stores; then the free time of each
 # server and the ticks booked for each cause.
 _C, _S, _E, _T, _H, _TILE_WAITS, _ITERATION_WAITS, _FREE = 0, 4, 8, 12, 13, 14, 15, 16
+FREE = _FREE  # where the free times of servers begin
 # What a jump does with a component: leave it, move it if all such components moved alike, scale its growth.
 _STAYS, _SHIFTS, _SUMS = 0, 1, 2
 _NEVER = 1 << 62
@@ -194,9 +196,9 @@ def _start(state, streams, held, stores, stream_cause, causes):
 @_compiled
 def _iterate(
     state, snapshot, role, row, tiles, first, read, write, store, listed, count, used, shares,
-    held, target, latency, stepping,
+    held, ahead, latency, stepping,
 ):  # fmt: skip
-    """One iteration of `tiles` tiles and the prefetch of row `target`'s held load (-1: none) beside it.
+    """One iteration of `tiles` tiles and, if it runs `ahead`, the held load that comes next beside it.
 
     Leaves the end of the prefetch in the state. Returns the first compute start, the start of the prefetch's
     service and the number of tiles stepped.
@@ -232,8 +234,8 @@ def _iterate(
                 FILL_DRAIN if first else INPUT_WAIT, causes,
             )  # fmt: skip
             first_start = start
-            if target >= 0:
-                begin, loaded = _load_held(state, held[target], latency, used, tiles, start, listed, count, shares)
+            if ahead:
+                begin, loaded = _load_held(state, held, latency, used, tiles, start, listed, count, shares)
         else:
             start = _start(state, streams, 0, state[_S + depth - 1], INPUT_WAIT, causes)
         for k in range(count[_SPREAD]):
@@ -305,97 +307,132 @@ def _list_servers(
     role[_H] = _SHIFTS if loads else _STAYS
 
 
+@_compiled
+def run_row(
+    row, read, write, held, store, loads, next_held, next_latency, follows, ready, now, stepping, scratch,
+    times, causes,
+):  # fmt: skip
+    """Run one row from `now` on; `scratch[0]` is the state, whose free times of servers are taken over and left.
+
+    `loads` says whether it has held loads, the first of which is done at `ready` if an earlier row issued it (else
+    -1), `follows` whether a row of its group comes later, with a held load of `next_held` and `next_latency`. Writes
+    its `times` and `causes`. Returns its end, start and end of that row's first held load (-1 if not issued), and
+    the number of tiles stepped.
+    """
+    size = scratch.shape[1]
+    booked = size - CAUSE_COUNT
+    state, snapshot, tile_snapshot = scratch[0], scratch[1], scratch[2]
+    role, tile_role, used, count = scratch[3], scratch[4], scratch[5], scratch[6]
+    shares, listed = scratch[7:10], scratch[10:]
+    group, iterations = row[GROUP], row[OUTER] + (row[TAIL] > 0)
+    times[START] = now
+    times[HELD_END] = -1
+    if ready < 0:
+        times[HELD_START] = -1
+    now += row[SERIAL]
+    for k in range(_FREE):
+        state[k] = now if k < _C + MAX_DEPTH else 0
+    for k in range(booked, size):
+        state[k] = 0
+    _list_servers(row, read, write, held, store, loads, listed, count, used, tile_role, role)
+    if loads:
+        state[_H] = ready
+        if ready < 0:
+            times[HELD_START], state[_H] = _load_held(
+                state, held, row[LATENCY], used, 0, now, listed, count, shares
+            )
+    mark, jumping, index, stepped = 0, not stepping, 0, 0
+    next_begin = next_ready = -1
+    while index < iterations:
+        last = index == iterations - 1
+        issues = loads and (follows or not last)  # whether a held load is issued next, and below, whose
+        coming, latency = (next_held, next_latency) if last else (held, row[LATENCY])
+        ahead = issues and group > 0 and row[SLOTS] == 2
+        if last and loads:
+            times[HELD_END] = state[_H]
+        start, begin, count_stepped = _iterate(
+            state, tile_snapshot, tile_role, row, row[INNER] if index < row[OUTER] else row[TAIL],
+            index == 0, read, write, store, listed, count, used, shares,
+            coming, ahead, latency, stepping,
+        )  # fmt: skip
+        stepped += count_stepped
+        if index == 0:
+            times[COMPUTE_START] = start
+        if issues and not ahead:
+            _issue_stores(state, write, store, listed, count)
+            request = state[_C] if group > 0 else max(state[_C], state[_S], state[_E])
+            begin, state[_H] = _load_held(state, coming, latency, used, 0, request, listed, count, shares)
+        if issues and last:
+            next_ready, next_begin = state[_H], begin
+        index += 1
+        # The first iteration fills, the last is shorter or prefetches for another row: both are stepped.
+        if jumping and index < iterations - 1:
+            if mark > 0 and _repeats(state, snapshot, role):
+                period = index - mark
+                repeat = (iterations - 1 - index) // period
+                _jump(state, snapshot, role, repeat)
+                index += repeat * period
+                jumping = False
+            elif mark == 0 or index - mark > mark // 2:
+                _copy(snapshot, state)
+                mark = index
+    _issue_stores(state, write, store, listed, count)
+    times[COMPUTE_END] = state[_C]
+    now = max(state[_C] + row[FILL], state[_S], state[_E])
+    state[booked + FILL_DRAIN] += now - state[_C]
+    state[booked + SERIAL_OVERHEAD] += row[SERIAL]
+    tiles = row[OUTER] * row[INNER] + row[TAIL]
+    state[booked + row[CAUSE]] += tiles * row[COMPUTE] + iterations * row[FLUSH]
+    for k in range(CAUSE_COUNT):
+        causes[k] = state[booked + k]
+    times[END] = now
+    return now, next_begin, next_ready, stepped
+
+
+@_compiled
+def new_scratch(servers):
+    """What `run_row` works in, for rows on so many servers, all free at 0."""
+    size = _FREE + servers + CAUSE_COUNT
+    scratch = np.zeros((10 + _LISTS, size), np.int64)
+    for k in range(_FREE + servers, size):
+        scratch[3, k] = scratch[4, k] = _SUMS
+    return scratch
+
+
 @njit(
     types.int64(
-        _MATRIX, _MATRIX, _MATRIX, _MATRIX, _MATRIX, _VECTOR, _VECTOR, boolean, _TABLE, _TABLE
+        _MATRIX, _MATRIX, _MATRIX, _MATRIX, _MATRIX, _MATRIX, _VECTOR, _VECTOR, boolean, _TABLE, _TABLE
     ),
     cache=True,
     nogil=True,
 )  # fmt: skip
 def run(
-    rows, read, write, held, store, follower, ready, stepping, times, causes
+    rows, read, write, held, store, after, follower, ready, stepping, times, causes
 ):  # fmt: skip
     """Run a program; writes [rows, TIMES] `times` (-1 where there is none) and [rows, CAUSE_COUNT] `causes`.
 
     The four [rows, servers] matrices hold the ticks that a tile reads, a tile stores, an iteration's held
-    load and an iteration's store take of each server. `follower` is the next row of the same group with a
+    load and an iteration's store take of each server. `after[r]` lists earlier rows that row r comes after, -1 for
+    none. `follower` is the next row of the same group with a
     held load, -1 for none and -2 for a row that has no held load itself; `ready` is scratch of the same size.
     Returns the number of tiles stepped.
     """
-    row_count, servers = read.shape
-    size = _FREE + servers + CAUSE_COUNT
-    booked = size - CAUSE_COUNT
-    scratch = np.zeros((10 + _LISTS, size), np.int64)
-    state, snapshot, tile_snapshot = scratch[0], scratch[1], scratch[2]
-    role, tile_role, used, count = scratch[3], scratch[4], scratch[5], scratch[6]
-    shares, listed = scratch[7:10], scratch[10:]
-    for k in range(booked, size):
-        tile_role[k] = role[k] = _SUMS
-    for r in range(row_count):
+    scratch = new_scratch(read.shape[1])
+    for r in range(rows.shape[0]):
         ready[r] = -1  # when a row's first held load is done, if an earlier row issued it
-    now = stepped = 0
-    for r in range(row_count):
-        row = rows[r]
-        group, iterations = row[GROUP], row[OUTER] + (row[TAIL] > 0)
-        times[r, START] = now
-        times[r, HELD_END] = -1
-        if ready[r] < 0:
-            times[r, HELD_START] = -1
-        now += row[SERIAL]
-        loads = follower[r] > -2
-        for k in range(_FREE):
-            state[k] = now if k < _C + MAX_DEPTH else 0
-        for k in range(booked, size):
-            state[k] = 0
-        _list_servers(row, read[r], write[r], held[r], store[r], loads, listed, count, used, tile_role, role)
-        if loads:
-            state[_H] = ready[r]
-            if ready[r] < 0:
-                times[r, HELD_START], state[_H] = _load_held(
-                    state, held[r], row[LATENCY], used, 0, now, listed, count, shares
-                )
-        mark, jumping, index = 0, not stepping, 0
-        while index < iterations:
-            last = index == iterations - 1
-            target = (follower[r] if last else r) if loads else -1  # the row whose held load is issued next
-            ahead = target >= 0 and group > 0 and row[SLOTS] == 2
-            if last and loads:
-                times[r, HELD_END] = state[_H]
-            start, begin, count_stepped = _iterate(
-                state, tile_snapshot, tile_role, row, row[INNER] if index < row[OUTER] else row[TAIL],
-                index == 0, read[r], write[r], store[r], listed, count, used, shares,
-                held, target if ahead else -1, rows[target, LATENCY], stepping,
-            )  # fmt: skip
-            stepped += count_stepped
-            if index == 0:
-                times[r, COMPUTE_START] = start
-            if target >= 0 and not ahead:
-                _issue_stores(state, write[r], store[r], listed, count)
-                request = state[_C] if group > 0 else max(state[_C], state[_S], state[_E])
-                begin, state[_H] = _load_held(
-                    state, held[target], rows[target, LATENCY], used, 0, request, listed, count, shares
-                )
-            if last and target >= 0:
-                ready[target], times[target, HELD_START] = state[_H], begin
-            index += 1
-            # The first iteration fills, the last is shorter or prefetches for another row: both are stepped.
-            if jumping and index < iterations - 1:
-                if mark > 0 and _repeats(state, snapshot, role):
-                    period = index - mark
-                    repeat = (iterations - 1 - index) // period
-                    _jump(state, snapshot, role, repeat)
-                    index += repeat * period
-                    jumping = False
-                elif mark == 0 or index - mark > mark // 2:
-                    _copy(snapshot, state)
-                    mark = index
-        _issue_stores(state, write[r], store[r], listed, count)
-        times[r, COMPUTE_END] = state[_C]
-        now = max(state[_C] + row[FILL], state[_S], state[_E])
-        state[booked + FILL_DRAIN] += now - state[_C]
-        state[booked + SERIAL_OVERHEAD] += row[SERIAL]
-        tiles = row[OUTER] * row[INNER] + row[TAIL]
-        state[booked + row[CAUSE]] += tiles * row[COMPUTE] + iterations * row[FLUSH]
-        _copy(causes[r], state[booked:])
-        times[r, END] = now
+    stepped = 0
+    for r in range(rows.shape[0]):
+        now = 0
+        for k in range(after.shape[1]):
+            if after[r, k] >= 0:
+                now = max(now, times[after[r, k], END])
+        target = follower[r]
+        other = max(target, 0)
+        _, begin, done, count = run_row(
+            rows[r], read[r], write[r], held[r], store[r], target > -2, held[other], rows[other, LATENCY],
+            target >= 0, ready[r], now, stepping, scratch, times[r], causes[r],
+        )  # fmt: skip
+        stepped += count
+        if target >= 0:
+            ready[target], times[target, HELD_START] = done, begin
     return stepped

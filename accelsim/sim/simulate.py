@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from accelsim.cost.energy import EnergyReport, Usage, energy
-from accelsim.cost.resources import Demand, on_chip_bytes, resources
+from accelsim.cost.energy import EnergyReport, Usage
+from accelsim.cost.resources import Demand, on_chip_bytes
 from accelsim.hw.schema import Hardware
 from accelsim.ir import Activity, FrozenMap, Graph
-from accelsim.results import Failure, FrameResult, Provenance, Range, ResourceUse, Result, Scenario
+from accelsim.results import EnergyEvent, FrameResult, Provenance, Range, ResourceUse, Result, Scenario
 from accelsim.results.causes import CAUSES
+from accelsim.sim.memories import memory_use
 from accelsim.sim.nodes import events, node_results, time_by_bound
+from accelsim.sim.remarks import zero_lines
 from accelsim.sim.timing import Frame, Timing, time_frames
+from accelsim.sim.totals import totals
 from accelsim.units import format_bytes
 from accelsim.version import VERSION
-
-_BLOCKS = {"dsp": "DSP slices", "bram36": "BRAM36 blocks", "uram": "URAM blocks", "lut": "LUTs", "ff": "flip-flops"}
 
 
 def simulate(graph: Graph, hardware: Hardware, *, activity: Activity | None = None, task: str = "") -> Result:
@@ -25,15 +27,17 @@ def simulate(graph: Graph, hardware: Hardware, *, activity: Activity | None = No
 
 def simulate_frames(frames: Sequence[Frame], hardware: Hardware, *, trace: bool = False) -> Result:
     """Time frames one after the other. With `trace` the result has events for a trace file."""
-    timing = time_frames(frames, hardware)
-    seconds = timing.cycles / hardware.clock_hz
-    usage = _usage(timing, seconds)
-    spent = energy(hardware, usage)
-    nodes = node_results(timing, _energy_of_rows(timing, spent, usage))
-    demands = resources(hardware)
-    kept = _kept_bytes(timing)
-    chip = {name: max(size, kept.get(name, 0)) for name, size in on_chip_bytes(hardware).items()}
-    interval = seconds / len(frames)  # stages run one after the other, so frames do too
+    return result_of(time_frames(frames, hardware), trace=trace)
+
+
+def result_of(timing: Timing, *, trace: bool = False) -> Result:
+    """What a timing found out. With `trace` the result has events for a trace file."""
+    frames, hardware = timing.frames, timing.hardware
+    whole = totals(timing)
+    seconds, spent = whole.seconds, whole.spent
+    nodes = node_results(timing, _energy_of_rows(timing, spent, whole.usage))
+    chip = {name: max(size, whole.kept_bytes.get(name, 0)) for name, size in on_chip_bytes(hardware).items()}
+    interval = timing.interval_s
     first = frames[0]
     return Result(
         model=first.graph.name,
@@ -44,21 +48,29 @@ def simulate_frames(frames: Sequence[Frame], hardware: Hardware, *, trace: bool 
         cycles=timing.cycles,
         latency_s=seconds,
         initiation_interval_s=interval,
-        throughput_per_s=len(frames) / seconds if seconds else 0.0,
+        throughput_per_s=1 / interval if interval else 0.0,
         energy=FrozenMap({scope: joules.value for scope, joules in spent.scopes.items()}),
         macs=sum(node.macs for node in nodes),
         utilisation=sum(node.ideal_cycles for node in nodes if node.macs) / timing.cycles if timing.cycles else 0.0,
-        on_chip_bytes=sum(chip.values()),
+        on_chip_bytes=sum(chip.values()) * hardware.instances.value,
         dram_read_bytes=sum(node.dram_read_bytes for node in nodes),
         dram_write_bytes=sum(node.dram_write_bytes for node in nodes),
-        resources=FrozenMap({kind: _resource_use(demand) for kind, demand in demands.items()}),
-        stalls=FrozenMap(dict(zip(CAUSES, (int(c) for c in timing.row_causes.sum(axis=0)), strict=True))),
+        resources=FrozenMap({kind: _resource_use(demand) for kind, demand in whole.demands.items()}),
+        stalls=FrozenMap(dict(zip(CAUSES, (int(c) for c in timing.row_credit.sum(axis=0)), strict=True))),
         limited_by=_limited_by(timing),
         nodes=nodes,
-        misfits=(*_over_budget(hardware, demands), *_over_capacity(hardware, kept)),
+        misfits=whole.misfits,
+        memories=memory_use(timing, whole.kept_bytes),
         board=hardware.board.name,
         power_w=spent.scopes["board"].value / seconds if seconds else None,
         energy_components=FrozenMap({f"{c.scope}.{name}": c.joules.value for name, c in spent.components.items()}),
+        energy_events=FrozenMap(
+            {
+                f"{c.scope}.{name}": EnergyEvent(c.event, c.count, c.each)
+                for name, c in spent.components.items()
+                if c.each is not None
+            }
+        ),
         frames=_frame_results(timing) if len(frames) > 1 else (),
         events=events(timing) if trace else (),
         ranges=FrozenMap({f"energy_{scope}_j": Range(j.low, j.high) for scope, j in spent.scopes.items()}),
@@ -77,7 +89,7 @@ def simulate_frames(frames: Sequence[Frame], hardware: Hardware, *, trace: bool 
 
 def _scenario(frames: Sequence[Frame]) -> Scenario:
     activities = [frame.activity for frame in frames if frame.activity is not None]
-    sources = dict.fromkeys(activity.source for activity in activities)
+    sources = dict.fromkeys(activity.source for activity in activities if activity.source)
     several = len({frame.task for frame in frames}) > 1
     active = {
         f"{frame.task}: {name}" if several else name: (routing.active, routing.experts)
@@ -88,18 +100,6 @@ def _scenario(frames: Sequence[Frame]) -> Scenario:
     first = frames[0].graph
     batch = first.tensors[first.inputs[0]].shape[0] if first.inputs and first.tensors[first.inputs[0]].shape else 1
     return Scenario(tuple(f.task for f in frames), batch, "; ".join(sources), FrozenMap(active))
-
-
-def _usage(timing: Timing, seconds: float) -> Usage:
-    active: dict[str, float] = {}
-    for stage in timing.stages:
-        active[stage.unit] = active.get(stage.unit, 0.0) + stage.compute_cycles
-    return Usage(
-        seconds=seconds,
-        unit_active_cycles=active,
-        dram_read_bytes=int(timing.row_bytes[:, 0].sum()),
-        dram_write_bytes=int(timing.row_bytes[:, 1].sum()),
-    )
 
 
 def _energy_of_rows(timing: Timing, spent: EnergyReport, usage: Usage) -> list[float]:
@@ -114,7 +114,7 @@ def _energy_of_rows(timing: Timing, spent: EnergyReport, usage: Usage) -> list[f
     transfers = spent.components["DRAM transfers"].joules.value if "DRAM transfers" in spent.components else 0.0
     booked = transfers + sum(joule * usage.unit_active_cycles[name] for name, joule in units.items())
     rest = sum(spent.scopes[scope].value for scope in ("accelerator_dynamic", "dram", "device_static")) - booked
-    cycles = timing.row_causes.sum(axis=1)
+    cycles = timing.row_credit.sum(axis=1)
     total = max(int(cycles.sum()), 1)
     return [
         units.get(stage.unit, 0.0) * stage.compute_cycles
@@ -126,7 +126,7 @@ def _energy_of_rows(timing: Timing, spent: EnergyReport, usage: Usage) -> list[f
 
 def _frame_cycles(timing: Timing) -> list[int]:
     cycles = [0] * len(timing.frames)
-    for frame, own in zip(timing.frame_of, timing.row_causes.sum(axis=1), strict=True):
+    for frame, own in zip(timing.frame_of, timing.row_credit.sum(axis=1), strict=True):
         cycles[frame] += int(own)
     return cycles
 
@@ -134,7 +134,7 @@ def _frame_cycles(timing: Timing) -> list[int]:
 def _frame_results(timing: Timing) -> tuple[FrameResult, ...]:
     clock = timing.hardware.clock_hz
     reloads = [0] * len(timing.frames)
-    for frame, stage, own in zip(timing.frame_of, timing.stages, timing.row_causes.sum(axis=1), strict=True):
+    for frame, stage, own in zip(timing.frame_of, timing.stages, timing.row_credit.sum(axis=1), strict=True):
         if stage.is_reload:
             reloads[frame] += int(own)
     return tuple(
@@ -146,51 +146,8 @@ def _frame_results(timing: Timing) -> tuple[FrameResult, ...]:
 
 
 def _resource_use(demand: Demand) -> ResourceUse:
-    return ResourceUse(demand.interval.value, demand.bound, demand.interval.low, demand.interval.high)
-
-
-def _over_budget(hardware: Hardware, demands: FrozenMap[str, Demand]) -> tuple[Failure, ...]:
-    return tuple(
-        Failure(
-            f"{_BLOCKS[kind]} of {hardware.board.name}",
-            demand.amount,
-            demand.bound,
-            _BLOCKS[kind],
-            demand.terms,
-            demand.levers,
-        )
-        for kind, demand in demands.items()
-        if not demand.fits
-    )
-
-
-def _kept_bytes(timing: Timing) -> dict[str, int]:
-    """What each buffer must hold at once: experts that the policy keeps, parameters that stay between frames."""
-    kept: dict[str, int] = {}
-    for lowered in timing.lowered:
-        resident: dict[str, int] = {}
-        for stage in lowered.stages:
-            if stage.resident:
-                resident[stage.memory] = resident.get(stage.memory, 0) + stage.memory_bytes * stage.rounds
-        for memory, size in (*lowered.kept_bytes.items(), *resident.items()):
-            kept[memory] = max(kept.get(memory, 0), size)
-    return kept
-
-
-def _over_capacity(hardware: Hardware, kept: dict[str, int]) -> tuple[Failure, ...]:
-    """Buffers that would have to keep more than they hold."""
-    sizes = on_chip_bytes(hardware)
-    return tuple(
-        Failure(
-            f"parameters kept in memory '{memory}'",
-            size,
-            sizes[memory],
-            "bytes",
-            levers=(f"raise memories.{memory}.words", "schedule.experts.order=expert-major"),
-        )
-        for memory, size in kept.items()
-        if size > sizes[memory]
-    )
+    bound, practical = (value if math.isfinite(value) else None for value in (demand.bound, demand.practical))
+    return ResourceUse(demand.interval.value, bound, demand.interval.low, demand.interval.high, practical)
 
 
 def _limited_by(timing: Timing) -> str:
@@ -207,8 +164,12 @@ def _assumptions(timing: Timing, spent: EnergyReport) -> list[str]:
     scope = timing.frames[0].graph.scope
     if scope:
         lines.append(f"the accelerator runs '{scope}'; the rest of the model runs elsewhere and is not timed")
-    if any(frame.activity is not None for frame in timing.frames):
-        lines.append(f"routing: {'; '.join(dict.fromkeys(f.activity.source for f in timing.frames if f.activity))}")
+    sources = dict.fromkeys(f.activity.source for f in timing.frames if f.activity is not None and f.activity.routings)
+    if sources:
+        lines.append(f"routing: {'; '.join(sources)}")
+    declared = [f.activity.sparsity for f in timing.frames if f.activity is not None and f.activity.sparsity]
+    if declared or any(unit.sparse for unit in hardware.units.values()):
+        lines.extend(zero_lines(hardware, declared, timing.stages))
     folded = len(timing.lowered[0].folded)
     if folded:
         lines.append(
@@ -227,9 +188,21 @@ def _assumptions(timing: Timing, spent: EnergyReport) -> list[str]:
     if timing.setup:
         size = sum(transfer.size_bytes for transfer in timing.setup)
         lines.append(f"{format_bytes(size)} of resident parameters are loaded once before the first frame, not counted")
+    beside = timing.program.lanes is not None and hardware.schedule.branches == "concurrent"
     if hardware.schedule.prefetch != "all":
         what = "weights of experts" if hardware.schedule.prefetch == "experts" else "no weights"
-        lines.append(f"stages run one after the other; {what} are prefetched")
+        lines.append(f"stages run one after the other{' in each branch' if beside else ''}; {what} are prefetched")
+    if beside:
+        lines.append(
+            "branches on different units run side by side, each with a fixed share of links and DRAM; cycles of nodes "
+            "are their own and sum to more than the total"
+        )
+    if hardware.instances.value > 1:
+        count, spread = hardware.instances.value, hardware.schedule.spread
+        what = f"latency is that of one frame alone on one of {count} instances"
+        if len(timing.frames) > 1:
+            what = f"frames run on {count} instances"
+        lines.append(f"{what}; throughput that of all, {spread} spread over them, each with a fixed part of the DRAM")
     if spent.unknown:
         lines.append(f"no resources are known of {', '.join(spent.unknown)}: their energy and area are left out")
     return lines

@@ -51,6 +51,7 @@ __all__ = [
     "SLOTS",
     "STREAM_LATENCY",
     "TAIL",
+    "Lanes",
     "Program",
     "empty_rows",
 ]
@@ -87,6 +88,21 @@ def empty_rows(count: int) -> Ticks:
 
 
 @dataclass(frozen=True, eq=False)
+class Lanes:
+    """How rows of a program run side by side. Without, each row comes after the one before it.
+
+    `after` [rows, any]: earlier rows that a row comes after, -1 for none. `lane` [rows]: rows of a lane come after
+    each other; each lane has a share of every server to itself. `stretch` [rows, channels + memories], at least 1:
+    what a row's transfers on a server take longer, because it has this part of it only. Of rows that can run at the
+    same time the shares, 1 / stretch, must not sum to more than 1.
+    """
+
+    after: Ticks
+    lane: Ticks
+    stretch: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
 class Program:
     """Rows to run in order, and the transfers of each on every channel, in ticks.
 
@@ -105,6 +121,7 @@ class Program:
     end: Ticks
     end_dram: Ticks
     memory_of_channel: Ticks
+    lanes: Lanes | None = None
 
     def __post_init__(self) -> None:
         for name in ("rows", *_MATRICES, "memory_of_channel"):
@@ -113,6 +130,7 @@ class Program:
             object.__setattr__(self, name, values)
         self._check_shapes()
         self._check_ranges()
+        self._check_lanes()
         if self.upper_bound > MAX_TICKS:
             raise DoesNotFitError(
                 f"timeline: up to {self.upper_bound:.3g} ticks, more than the {MAX_TICKS:.3g} that 64-bit "
@@ -159,7 +177,8 @@ class Program:
         iteration = iteration + sum(getattr(self, name).sum(axis=1, dtype=np.float64) for name in _MATRICES[2:])
         once = rows[:, [FILL, SERIAL, STREAM_LATENCY]].sum(axis=1)
         tiles = rows[:, OUTER] * rows[:, INNER] + rows[:, TAIL]
-        return float((tiles * tile + iterations * iteration + once).sum())
+        slowest = 1.0 if self.lanes is None else np.maximum(1.0, self.lanes.stretch.max(axis=1, initial=1.0))
+        return float(((tiles * tile + iterations * iteration) * slowest + once).sum())
 
     @cached_property
     def _draws(self) -> Ticks:
@@ -177,6 +196,12 @@ class Program:
             self._on_servers(self.end, self.end_dram),
         )
 
+    def after(self) -> Ticks:
+        """[rows, any] earlier rows that each row comes after, -1 for none."""
+        if self.lanes is None:
+            return np.arange(-1, self.rows.shape[0] - 1, dtype=np.int64)[:, None]
+        return np.ascontiguousarray(self.lanes.after, dtype=np.int64)
+
     def followers(self) -> Ticks:
         """For each row the next of its group with a held load, -1: none follows, -2: no held load itself."""
         groups = np.where(self.begin.any(axis=1) | self.begin_dram.any(axis=1), self.rows[:, GROUP], -1)
@@ -187,7 +212,15 @@ class Program:
         return result
 
     def _on_servers(self, ports: Ticks, claims: Ticks) -> Ticks:
-        return np.ascontiguousarray(np.concatenate([ports, claims @ self._draws], axis=1))
+        ticks = np.concatenate([ports, claims @ self._draws], axis=1)
+        if self.lanes is None:
+            return np.ascontiguousarray(ticks)
+        rows, servers = ticks.shape
+        spread = np.zeros((rows, int(self.lanes.lane.max(initial=0)) + 1, servers), np.int64)
+        # Rounded up, and above 2**53 a float is a little off, which the guard against overflow has room for.
+        stretched = np.where(self.lanes.stretch == 1.0, ticks, np.ceil(ticks * self.lanes.stretch).astype(np.int64))
+        spread[np.arange(rows), self.lanes.lane] = stretched
+        return spread.reshape(rows, -1)
 
     def _check_shapes(self) -> None:
         if self.rows.ndim != 2 or self.rows.shape[1] != COLUMNS:
@@ -220,6 +253,17 @@ class Program:
         if any(getattr(self, name)[:, dry].any() for name in ("inner_dram", "begin_dram", "end_dram")):
             raise InternalError("program: a claim on the DRAM of a channel that has none")
         self._check_groups()
+
+    def _check_lanes(self) -> None:
+        if self.lanes is None:
+            return
+        rows = self.rows.shape[0]
+        if (self.lanes.after >= np.arange(rows)[:, None]).any() or (self.lanes.after < -1).any():
+            raise InternalError("program: a row comes after itself or a later one")
+        if self.lanes.lane.shape != (rows,) or (self.lanes.lane < 0).any():
+            raise InternalError("program: each row needs a lane, counted from 0")
+        if self.lanes.stretch.shape != (rows, self.channels + self.memories) or (self.lanes.stretch < 1.0).any():
+            raise InternalError("program: a stretch for each row and server must be at least 1")
 
     def _check_groups(self) -> None:
         slots: dict[int, int] = {}

@@ -9,13 +9,18 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.hw.schema import Dram, Hardware
+from accelsim.hw.schema import Hardware
+from accelsim.hw.timebase import TimeBase
 from accelsim.ir import Activity, Graph
 from accelsim.mapping.lower import Lowered, lower
+from accelsim.mapping.plan import check_mapping
+from accelsim.mapping.servers import Servers
 from accelsim.mapping.stage import SWITCH_NODE, Stage, Transfer
 from accelsim.mapping.view import Workload
 from accelsim.passes.split_projections import split_projections
-from accelsim.sim.assemble import TimeBase, assemble
+from accelsim.sim.assemble import assemble
+from accelsim.sim.branches import run_branches
+from accelsim.sim.instances import interval_ticks, on_instances
 from accelsim.sim.table import Program
 from accelsim.sim.timeline import Timeline, run_program
 
@@ -56,15 +61,29 @@ class Timing:
         return self.base.cycles(self.timeline.total)
 
     @cached_property
+    def interval_s(self) -> float:
+        """Mean seconds between two frames, one over the throughput."""
+        if len(self.frames) > 1 or self.hardware.instances.value == 1:
+            return self.cycles / self.hardware.clock_hz / len(self.frames)
+        return interval_ticks(self.program, self.stages, self.hardware) / self.base.tick_hz
+
+    @cached_property
     def row_causes(self) -> npt.NDArray[np.int64]:
         """[rows, causes] in cycles of the primary clock. Boundaries are rounded up on the one time axis, so that rows
-        sum to the total and causes to their row whatever the tick."""
+        that follow each other sum to the total and causes to their row whatever the tick."""
+        return self._in_cycles(self.timeline.causes, self.timeline.start)
+
+    @cached_property
+    def row_credit(self) -> npt.NDArray[np.int64]:
+        """[rows, causes] in cycles that sum to the total: what of its causes a row adds to the time of the rows before
+        it (see `Timeline.credit`). The same as `row_causes` unless rows run side by side."""
+        begins = self.timeline.makespan - self.timeline.credit.sum(axis=1)
+        return self._in_cycles(self.timeline.credit, begins)
+
+    def _in_cycles(self, causes: npt.NDArray[np.int64], begins: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         per_cycle = self.base.ticks_per_cycle
-        if per_cycle == 1:
-            return self.timeline.causes
-        flat = np.cumsum(self.timeline.causes.reshape(-1))
-        edges = -(-flat // per_cycle)
-        return np.diff(edges, prepend=0).reshape(self.timeline.causes.shape)
+        edges = -(-(begins[:, None] + np.cumsum(causes, axis=1)) // per_cycle)
+        return np.diff(edges, axis=1, prepend=-(-begins[:, None] // per_cycle))
 
     @cached_property
     def row_bytes(self) -> npt.NDArray[np.int64]:
@@ -78,19 +97,28 @@ class Timing:
 
         No row can be shorter than that however the rest is improved.
         """
-        compute = np.array([stage.compute_cycles * self.base.unit_ticks(stage.unit) for stage in self.stages])
-        busy = np.concatenate([compute[:, None], self.program.channel_ticks, self.program.memory_ticks], axis=1)
         names = [f"link {link} {way}" for link in self.hardware.links for way in ("reads", "writes")]
-        names += [f"memory {name}" for name, memory in self.hardware.memories.items() if isinstance(memory, Dram)]
+        names += [f"memory {server.name}" for server in Servers(self.hardware).drams]
         return tuple(
             f"unit {stage.unit}" if first == 0 else names[first - 1]
-            for stage, first in zip(self.stages, busy.argmax(axis=1).tolist(), strict=True)
+            for stage, first in zip(self.stages, self._busy.argmax(axis=1).tolist(), strict=True)
         )
+
+    @cached_property
+    def row_bound_cycles(self) -> npt.NDArray[np.int64]:
+        """[rows] cycles that the resource of `row_bounds` is busy: what a row takes at least."""
+        return np.asarray(-(-self._busy.max(axis=1) // self.base.ticks_per_cycle))
+
+    @cached_property
+    def _busy(self) -> npt.NDArray[np.int64]:
+        """[rows, 1 + channels + memories]: ticks that the unit, each channel and each DRAM work for a row."""
+        compute = np.array([stage.compute_cycles * self.base.unit_ticks(stage.unit) for stage in self.stages], np.int64)
+        return np.concatenate([compute[:, None], self.program.channel_ticks, self.program.memory_ticks], axis=1)
 
     @cached_property
     def row_ends(self) -> npt.NDArray[np.int64]:
         """End of each row in cycles."""
-        return np.cumsum(self.row_causes.sum(axis=1))
+        return np.asarray(-(-self.timeline.end // self.base.ticks_per_cycle))
 
 
 class _ByDigest:
@@ -110,6 +138,11 @@ class _ByDigest:
 def _workload(graph: _ByDigest, activity: Activity | None, split: bool) -> Workload:
     """What of a frame does not depend on the hardware's numbers, kept for the next point of a sweep."""
     return Workload(split_projections(graph.graph) if split else graph.graph, activity)
+
+
+def workload_of(frame: Frame, hardware: Hardware) -> Workload:
+    """A frame as a hardware sees it, after the passes it asks for."""
+    return _workload(_ByDigest(frame.graph), frame.activity, hardware.schedule.split_projections)
 
 
 class _HardwareByDigest:
@@ -134,15 +167,15 @@ def _lowered(workload: Workload, hardware: _HardwareByDigest) -> Lowered:
 
 def time_frames(frames: Sequence[Frame], hardware: Hardware) -> Timing:
     """Run frames one after the other, as one timeline. Raises what lowering raises (see `lower`)."""
-    split = hardware.schedule.split_projections
     point = _HardwareByDigest(hardware)
-    workloads = [_workload(_ByDigest(frame.graph), frame.activity, split) for frame in frames]
+    workloads = [workload_of(frame, hardware) for frame in frames]
     stages: list[Stage] = []
     frame_of: list[int] = []
     setup: list[Transfer] = []
     new_bytes: list[int] = []
-    kept: dict[tuple[str, str, str], tuple[str, ...]] = {}
-    used: set[str] = set()
+    kept: dict[tuple[int, str, str, str], tuple[str, ...]] = {}
+    used: dict[int, set[str]] = {}
+    chips = hardware.instances.value if hardware.schedule.spread == "frames" else 1
     results: list[Lowered] = []
     for index, workload in enumerate(workloads):
         graph = workload.graph
@@ -151,20 +184,22 @@ def time_frames(frames: Sequence[Frame], hardware: Hardware) -> Timing:
         own: list[Stage] = []
         for stage in result.stages:
             if stage.resident:
-                place = (stage.memory, stage.node, stage.part)
+                place = (index % chips, stage.memory, stage.node, stage.part)
                 contents = tuple(graph.parameters[name] for name in stage.constants)
-                if index == 0:
+                if index < chips:
                     setup.extend(stage.resident)
                 elif kept.get(place) != contents:
                     own.append(_reload(stage))
                 kept[place] = contents
         own.extend(result.stages if index == 0 else _of_frame(result.stages, index, hardware))
         loaded = {graph.parameters[name] for stage in own for name in stage.constants}
-        new_bytes.append(_new_bytes(own, graph, used) if index else 0)
-        used = loaded
+        before = used.get(index % chips)
+        new_bytes.append(0 if before is None else _new_bytes(own, graph, before))
+        used[index % chips] = loaded
         stages.extend(own)
         frame_of.extend([index] * len(own))
-    program = assemble(stages, hardware)
+    check_mapping(hardware, stages)
+    program, timeline = _run(stages, frame_of, results, hardware)
     return Timing(
         frames=tuple(frames),
         prepared=tuple(workload.graph for workload in workloads),
@@ -173,10 +208,28 @@ def time_frames(frames: Sequence[Frame], hardware: Hardware) -> Timing:
         stages=tuple(stages),
         frame_of=tuple(frame_of),
         program=program,
-        timeline=run_program(program),
+        timeline=timeline,
         setup=tuple(setup),
         new_bytes=tuple(new_bytes),
     )
+
+
+def retimed(timing: Timing, hardware: Hardware) -> Timing:
+    """The same stages, tiles as they were cut, on a hardware that differs only in rates of clocks, DRAMs or links."""
+    program, timeline = _run(timing.stages, timing.frame_of, timing.lowered, hardware)
+    return replace(timing, hardware=hardware, program=program, timeline=timeline)
+
+
+def _run(
+    stages: Sequence[Stage], frame_of: Sequence[int], lowered: Sequence[Lowered], hardware: Hardware
+) -> tuple[Program, Timeline]:
+    """The program of these stages, in the lanes that the hardware has for them, and its timeline."""
+    program = assemble(stages, hardware)
+    if hardware.schedule.branches == "concurrent":
+        return run_branches(program, stages, frame_of, [one.needs for one in lowered], hardware)
+    if hardware.instances.value > 1 and len(lowered) > 1:
+        program = on_instances(program, stages, frame_of, hardware)
+    return program, run_program(program)
 
 
 def _of_frame(stages: Sequence[Stage], index: int, hardware: Hardware) -> Sequence[Stage]:

@@ -12,7 +12,10 @@ import pytest
 import accelsim.evaluate
 from accelsim.cli.main import main
 from accelsim.results import Result, ValidationRow
+from accelsim.results.calibration import Calibration
+from accelsim.results.plan import Plan
 from tests.results.sample import sample_result, sample_rows
+from tests.results.sample_explained import sample_calibration, sample_plan
 
 
 class FakeApi(ModuleType):
@@ -22,6 +25,8 @@ class FakeApi(ModuleType):
         super().__init__("accelsim.evaluate.api")
         self.result: Result | BaseException = sample_result()
         self.rows: list[ValidationRow] = sample_rows()
+        self.plan: Plan = sample_plan()
+        self.calibration: Calibration = sample_calibration()
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
 
     def _called(self, name: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
@@ -33,6 +38,14 @@ class FakeApi(ModuleType):
 
     def simulate_spec(self, *arguments: Any, **options: Any) -> Result:
         return self._result("simulate_spec", arguments, options)
+
+    def plan_spec(self, *arguments: Any, **options: Any) -> Plan:
+        self._called("plan_spec", arguments, options)
+        return self.plan
+
+    def calibrate(self, *arguments: Any, **options: Any) -> Calibration:
+        self._called("calibrate", arguments, options)
+        return self.calibration
 
     def validate_suites(self, *arguments: Any, **options: Any) -> list[ValidationRow]:
         self._called("validate_suites", arguments, options)

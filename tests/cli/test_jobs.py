@@ -40,8 +40,11 @@ def test_run_passes_its_options_on(run: Run, api: FakeApi) -> None:
                 "tasks": ("semseg", "depth"),
                 "overrides": {"units.linear.rows": 2, "links.weights.width": "256 bit"},
                 "activity": "a.json",
+                "sparsity": None,
+                "mapping": None,
                 "verify": False,
                 "allow_unfit": True,
+                "with_levers": True,
                 "options": InputOptions(FrozenMap({"tokens": (8,), "pixels": (1, 3, 8, 8)}), 2),
             },
         )

@@ -45,7 +45,7 @@ def test_a_memory_may_move_only_where_there_is_room(tiny: Tiny) -> None:
 @pytest.mark.parametrize("name", hardware_names())
 def test_terms_add_up_to_the_amount_of_every_kind(name: str) -> None:
     demands = resources(load_hardware(name))
-    assert tuple(demands) == KINDS
+    assert tuple(demands)[: len(KINDS)] == KINDS
     for demand in demands.values():
         assert sum(amount for _, amount in demand.terms) == pytest.approx(demand.amount)
         assert demand.interval.low <= demand.amount <= demand.interval.high

@@ -33,7 +33,7 @@ def test_the_tiny_description_is_valid_as_it_stands(edited: Edit) -> None:
         (("inputs: 4", "inputs: four"), "tiny.yaml:32:13: units.dot.inputs: 'four' is not a plain number"),
         (
             ("kind: dot", "kind: dott"),
-            "units.dot: 'dott' is not one of dot, systolic, vector, rate -- did you mean 'dot'?",
+            "units.dot: 'dott' is not one of dot, systolic, spatial, vector, rate, host -- did you mean 'dot'?",
         ),
         (("    kind: dot\n", ""), "tiny.yaml:30:5: units.dot: needs a 'kind'"),
         (

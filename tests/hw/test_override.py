@@ -63,7 +63,7 @@ def test_a_full_record_can_be_given(edited: Edit) -> None:
         ("units.dott.inputs", 2, "override units.dott.inputs: no 'units.dott' -- did you mean 'dot'?"),
         ("units.dot.inputz", 2, "no 'units.dot.inputz' -- did you mean 'inputs'?"),
         ("unit", 2, "no 'unit' -- did you mean 'units'?"),
-        ("xyzzy.inputs", 2, "known: board, clocks"),
+        ("xyzzy.inputs", 2, "known: board, built, clocks"),
         ("units.dot.inputs.value", 2, "'units.dot.inputs' is one value; give it as a whole"),
         ("units.dot.skew.deep", 2, "'units.dot.skew' is one value"),
         ("units.dot.inputs", "2 bit", "override: units.dot.inputs: '2 bit' is not a plain number"),

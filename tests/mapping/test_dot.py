@@ -40,7 +40,9 @@ def test_weights_beyond_the_buffer_are_cut_into_passes_that_read_the_input_again
 
 
 def test_columns_that_fit_at_no_width_are_a_failure_with_demand_and_lever(small: Hardware) -> None:
-    with pytest.raises(DoesNotFitError, match=r"'fc' .* needs 4,000 bytes, has 512 bytes; raise memories.wbuf.words"):
+    with pytest.raises(
+        DoesNotFitError, match=r"'fc' .* needs 4,000 bytes, has 512 bytes -- would help: raise memories.wbuf.words"
+    ):
         _stages(linear_graph(rows=2, reduce=1000, outputs=4), small)
 
 

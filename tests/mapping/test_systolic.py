@@ -291,7 +291,9 @@ def test_token_order_holds_weights_so_that_a_cache_saves_their_loads(plain_file:
 
 def test_a_tile_that_fits_at_no_size_is_a_failure_with_demand_and_lever(plain_file: Path) -> None:
     hardware = load_hardware(plain_file, {"memories.wbuf.words": {"value": 1, "sourced": "test"}})
-    with pytest.raises(DoesNotFitError, match=r"its weights in buffer 'wbuf': needs 16 bytes, has 8 bytes; raise mem"):
+    with pytest.raises(
+        DoesNotFitError, match=r"its weights in buffer 'wbuf': needs 16 bytes, has 8 bytes -- would help: raise mem"
+    ):
         _stages(linear_graph(rows=5, reduce=8, outputs=8), hardware)
 
 

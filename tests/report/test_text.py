@@ -97,17 +97,36 @@ def test_the_board_is_never_added_to_the_chip() -> None:
 
 def test_estimates_with_the_largest_effect_come_first_and_hidden_ones_are_counted() -> None:
     effects = tuple(
-        EstimateEffect(f"units.u{i}.fill", "1 cycles", "0 cycles", "2 cycles", 0.03 - i * 1e-4, 0.03 + i * 1e-4)
+        EstimateEffect(
+            f"units.u{i}.fill",
+            "1 cycles",
+            "0 cycles",
+            "2 cycles",
+            0.03 - i * 1e-4,
+            0.03 + i * 1e-4,
+            0.2 + i * 1e-3,
+            0.2 - i * 1e-3,
+        )
         for i in range(20)
     )
-    text = report_text(replace(sample_result(), provenance=Provenance(FrozenMap({"estimate": 20}), effects)))
-    assert text.index("units.u19.fill") < text.index("units.u18.fill")
-    assert "units.u0.fill" not in text
-    assert "8 other estimates change the latency less; they are in result.json" in _squeezed(text)
+    text = report_text(replace(sample_result(), sensitivities=effects))
+    time, energy = text.split("Estimates and what they do to the latency")[1].split("Estimates and what they do to the")
+    for part in (time, energy):
+        assert part.index("units.u19.fill") < part.index("units.u18.fill")
+        assert "units.u0.fill" not in part
+    assert "12 others move the latency less; they are in result.json" in _squeezed(time)
+    assert "181.0 - 219.0" in energy or "219.0 - 181.0" in energy
+
+
+def test_an_estimate_that_only_costs_energy_is_not_listed_under_the_latency() -> None:
+    only = EstimateEffect("energy.lut_cycle", "1 pJ", "0.5 pJ", "2 pJ", 0.03, 0.03, 0.1, 0.4)
+    text = report_text(replace(sample_result(), sensitivities=(only,)))
+    assert "do to the latency" not in text
+    assert "Estimates and what they do to the energy" in text
 
 
 def test_calibrated_rows_are_named() -> None:
-    provenance = Provenance(FrozenMap({"calibrated": 1}), (), ("m3vit/pascal/dense",))
+    provenance = Provenance(FrozenMap({"calibrated": 1}), ("m3vit/pascal/dense",))
     text = _squeezed(report_text(replace(sample_result(), provenance=provenance)))
     assert "Calibrated on (and never scored against): m3vit/pascal/dense" in text
 

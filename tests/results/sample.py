@@ -12,6 +12,7 @@ from accelsim.results import (
     Executor,
     Failure,
     FrameResult,
+    Lever,
     NodeDifference,
     NodeResult,
     Provenance,
@@ -20,6 +21,7 @@ from accelsim.results import (
     Result,
     Scenario,
     Stage,
+    Stop,
     ValidationRow,
     compare,
 )
@@ -88,6 +90,62 @@ def _block(index: int) -> list[tuple[str, str, tuple[Stage, ...], str]]:
         mlp = (stage("linear.main", "linear", 19_021_824, compute=74_304, weight_load=18_432, fill_drain=250),)
         rows += [(f"{prefix}.mlp.{part}", "linear", mlp, "compute") for part in ("fc1", "fc2")]
     return [*rows, (f"{prefix}.add_2", "add", add, "link inout2")]
+
+
+def sample_levers(latency: float) -> tuple[Lever, ...]:
+    """One that helps, one that helps and does not fit, one that does nothing, one that cannot run."""
+    return (
+        Lever(
+            "2x frequency of clock pl",
+            "clock",
+            FrozenMap({"clocks.pl.frequency": "600 MHz"}),
+            latency / 1.9,
+            1.9,
+            0.18,
+            0.85,
+            False,
+            "clock of unit 'linear': needs 600 MHz, has 300 MHz",
+        ),
+        Lever(
+            "2x port width of all 2 links",
+            "bandwidth",
+            FrozenMap({"links.inout2.port_width": "256 bit", "links.inout3.port_width": "256 bit"}),
+            latency / 1.25,
+            1.25,
+            0.19,
+            0.9,
+            True,
+        ),
+        Lever(
+            "2x bandwidth of memory ddr",
+            "bandwidth",
+            FrozenMap({"memories.ddr.bandwidth": "34128 MB/s"}),
+            latency,
+            1.0,
+            0.211,
+            1.0,
+            True,
+        ),
+        Lever(
+            "2x inputs of unit linear",
+            "array",
+            FrozenMap({"units.linear.inputs": "32"}),
+            reason="node 'fc1' on unit 'linear': needs 300 KiB, has 288 KiB",
+        ),
+    )
+
+
+def sample_stops(latency: float) -> tuple[Stop, ...]:
+    """A DRAM with more than enough, a port with too little, a clock without end, a buffer without effect."""
+    return (
+        Stop("memories.ddr.bandwidth", "bandwidth", 17.064e9, "bytes_per_s", 7.2512e9, True, 266625e3, 1.09e12,
+             latency * 0.999, 0.01, "held"),
+        Stop("links.inout2.port_width", "bandwidth", 128, "bits", 256.0, True, 8.0, 512.0, latency * 0.88, 0.01,
+             "held"),
+        Stop("clocks.pl.frequency", "clock", 300e6, "hz", None, True, 5e6, 19.2e9, latency * 0.02, 0.01, "held"),
+        Stop("memories.weights.words", "buffer", 576, "words of 4096 bit", None, False, 9.0, 36864.0, latency, 0.01,
+             "searched"),
+    )  # fmt: skip
 
 
 def sample_result() -> Result:
@@ -198,29 +256,33 @@ def sample_result() -> Result:
             "DRAM refresh and row misses beyond the stated efficiency",
             "the host's call that starts a frame",
         ),
-        provenance=Provenance(
-            FrozenMap({"sourced": 71, "estimate": 12, "calibrated": 0}),
-            (
-                EstimateEffect(
-                    "units.norm.row_latency",
-                    "255 cycles",
-                    "200 cycles",
-                    "310 cycles",
-                    latency * 0.97,
-                    latency * 1.03,
-                    "sum of the two loop depths",
-                ),
-                EstimateEffect(
-                    "units.gating.row_latency",
-                    "180 cycles",
-                    "120 cycles",
-                    "240 cycles",
-                    latency * 0.998,
-                    latency * 1.002,
-                    "trip counts and depths",
-                ),
+        provenance=Provenance(FrozenMap({"sourced": 71, "estimate": 12, "calibrated": 0})),
+        sensitivities=(
+            EstimateEffect(
+                "units.norm.row_latency",
+                "255 cycles",
+                "200 cycles",
+                "310 cycles",
+                latency * 0.97,
+                latency * 1.03,
+                0.2,
+                0.22,
+                "sum of the two loop depths",
+            ),
+            EstimateEffect(
+                "units.gating.row_latency",
+                "180 cycles",
+                "120 cycles",
+                "240 cycles",
+                latency * 0.998,
+                latency * 1.002,
+                0.211,
+                0.211,
+                "trip counts and depths",
             ),
         ),
+        levers=sample_levers(latency),
+        stops=sample_stops(latency),
         graph_digest="5f1d6c0a9be2",
         hardware_digest="a94be01c77d3",
         accelsim_version="0.1.0",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from accelsim.sim import table
-from accelsim.sim.table import Program
+from accelsim.sim.table import Lanes, Program
 
 
-def random_program(seed: int, *, max_rows: int = 4, max_outer: int = 30, max_inner: int = 40) -> Program:
+def random_program(
+    seed: int, *, max_rows: int = 4, max_outer: int = 30, max_inner: int = 40, branches: bool = False
+) -> Program:
+    """With `branches`, rows come after random earlier ones, in lanes with random shares of the servers."""
     rng = np.random.Generator(np.random.Philox(seed))
     count, links = int(rng.integers(1, max_rows + 1)), int(rng.integers(1, 4))
     rows = table.empty_rows(count)
@@ -34,10 +39,19 @@ def random_program(seed: int, *, max_rows: int = 4, max_outer: int = 30, max_inn
         return ports, claims
 
     held_scale = int(rng.choice([scale, 10 * scale, 100 * scale]))
-    return Program(
+    program = Program(
         rows,
         *transfers(scale, 0.4, None),
         *transfers(held_scale, 0.5, 0),
         *transfers(5 * scale, 0.3, 1),
         memory,
     )
+    return replace(program, lanes=_random_lanes(program, rng)) if branches else program
+
+
+def _random_lanes(program: Program, rng: np.random.Generator) -> Lanes:
+    count = len(program.rows)
+    after = rng.integers(-1, np.maximum(0, np.arange(count))[:, None] + 1, (count, 2)) - (rng.random((count, 2)) < 0.3)
+    after = np.clip(after, -1, np.arange(count)[:, None] - 1)
+    stretch = rng.choice([1.0, 1.0, 1.5, 3.0, 2.25], (count, program.channels + program.memories))
+    return Lanes(after, rng.integers(0, 3, count), stretch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from accelsim.results.causes import CAUSES
@@ -30,6 +31,9 @@ class Stage:
     tile_writes: dict[int, tuple[int, int]] = field(default_factory=dict)
     held: dict[int, tuple[int, int]] = field(default_factory=dict)
     stores: dict[int, tuple[int, int]] = field(default_factory=dict)
+    after: list[int] = field(default_factory=list)
+    lane: int = 0
+    stretch: list[float] = field(default_factory=list)
 
     def iterations(self) -> list[int]:
         """Tiles of each iteration."""
@@ -51,8 +55,14 @@ def stages(program: Program) -> list[Stage]:
                 tile_writes=transfers("inner", 1),
                 held=transfers("begin", 0),
                 stores=transfers("end", 1),
+                after=[r - 1][: r > 0],
             )
         )
+    if program.lanes is not None:
+        lanes = program.lanes
+        for stage, after, lane, stretch in zip(result, lanes.after, lanes.lane, lanes.stretch, strict=True):
+            stage.after = [row for row in after.tolist() if row >= 0]
+            stage.lane, stage.stretch = int(lane), stretch.tolist()
     return result
 
 
@@ -75,13 +85,21 @@ class World:
         self.memory = program.memory_of_channel.tolist()
         self.log: list[tuple[object, int, int]] = []
 
-    def demands(self, transfers: dict[int, tuple[int, int]]) -> dict[object, int]:
-        needs: dict[object, int] = {}
+    def demands(self, stage: Stage, transfers: dict[int, tuple[int, int]]) -> dict[object, int]:
+        """Ticks of each server, which is the stage's lane's own and slower by its stretch."""
+        needs: dict[int, int] = {}
         for channel, (ticks, claim) in transfers.items():
-            for server, amount in ((channel, ticks), (("dram", self.memory[channel]), claim)):
+            for server, amount in ((channel, ticks), (len(self.memory) + self.memory[channel], claim)):
                 if amount:
                     needs[server] = needs.get(server, 0) + amount
-        return needs
+        return {
+            self.named(server, stage.lane): math.ceil(ticks * (stage.stretch[server] if stage.stretch else 1))
+            for server, ticks in needs.items()
+        }
+
+    def named(self, server: int, lane: int) -> object:
+        plain = server if server < len(self.memory) else ("dram", server - len(self.memory))
+        return (lane, plain) if lane else plain
 
     def serve(self, server: object, ticks: int, request: int) -> int:
         start = max(self.free.get(server, 0), request)
@@ -89,14 +107,16 @@ class World:
         self.log.append((server, start, start + ticks))
         return start + ticks
 
-    def transfer(self, transfers: dict[int, tuple[int, int]], request: int) -> int:
-        return max((self.serve(s, t, request) for s, t in self.demands(transfers).items()), default=0)
+    def transfer(self, stage: Stage, transfers: dict[int, tuple[int, int]], request: int) -> int:
+        return max((self.serve(s, t, request) for s, t in self.demands(stage, transfers).items()), default=0)
 
     def load(self, stage: Stage, request: int, running: Stage | None = None, tiles: int = 0) -> Prefetch:
         """Issue a held load: served whole, except on servers that `running`'s tiles use."""
-        crowded = {**self.demands(running.tile_reads), **self.demands(running.tile_writes)} if running else {}
+        crowded = {}
+        if running:
+            crowded = {**self.demands(running, running.tile_reads), **self.demands(running, running.tile_writes)}
         load = Prefetch(1 << 62, 0, request, {}, stage.latency)
-        for server, ticks in self.demands(stage.held).items():
+        for server, ticks in self.demands(stage, stage.held).items():
             load.start = min(load.start, max(self.free.get(server, 0), request))
             if tiles and server in crowded:
                 load.shares[server] = [(ticks + tiles - 1 - i) // tiles for i in range(tiles)]
@@ -109,8 +129,9 @@ def simulate(program: Program) -> tuple[list[dict[str, int]], list[list[int]], W
     """Times and causes of each row, and the world with its log of every service."""
     world, plan = World(program), stages(program)
     ready: dict[int, Prefetch] = {}
-    times, causes, now = [], [], 0
+    times, causes = [], []
     for r, stage in enumerate(plan):
+        now = max((times[k]["end"] for k in stage.after), default=0)
         row, cause = {"start": now, "held_start": -1, "held_end": -1}, [0] * len(CAUSES)
 
         def book(name: str, ticks: int, cause: list[int] = cause) -> None:
@@ -134,9 +155,9 @@ def simulate(program: Program) -> tuple[list[dict[str, int]], list[list[int]], W
         ):
             for kind, request in waiting:
                 if kind == "tile":
-                    t.append(world.transfer(stage.tile_writes, request))
+                    t.append(world.transfer(stage, stage.tile_writes, request))
                 else:
-                    e.append(world.transfer(stage.stores, request))
+                    e.append(world.transfer(stage, stage.stores, request))
             waiting.clear()
 
         sizes = stage.iterations()
@@ -153,7 +174,9 @@ def simulate(program: Program) -> tuple[list[dict[str, int]], list[list[int]], W
                 request = computed[index - stage.depth] if index >= stage.depth else origin
                 streams = 0
                 if tiles and stage.tile_reads:
-                    streams = world.transfer(stage.tile_reads, request + (stage.stream_latency if index == 0 else 0))
+                    streams = world.transfer(
+                        stage, stage.tile_reads, request + (stage.stream_latency if index == 0 else 0)
+                    )
                     if index == 0:
                         request += stage.stream_latency
                 issue_stores()

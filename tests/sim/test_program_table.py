@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -11,12 +11,12 @@ import pytest
 from accelsim.errors import DoesNotFitError, InternalError
 from accelsim.results.causes import CAUSES, DESCRIPTIONS
 from accelsim.sim import kernel, table
-from accelsim.sim.table import Program
+from accelsim.sim.table import Lanes, Program
 from tests.sim.worlds import tiny_program
 
 
 def _arrays(program: Program) -> dict[str, np.ndarray]:
-    return {f.name: getattr(program, f.name).copy() for f in fields(program)}
+    return {f.name: getattr(program, f.name).copy() for f in fields(program) if f.name != "lanes"}
 
 
 def _set(name: str, place: tuple[int, ...], value: int) -> Callable[[dict[str, np.ndarray]], None]:
@@ -48,6 +48,22 @@ def test_a_value_out_of_range_is_refused_by_row_and_name(text: str) -> None:
     BROKEN[text](arrays)
     with pytest.raises(InternalError, match=text.replace("..", r"\.\.")):
         Program(**arrays)
+
+
+LANES = {
+    "after itself or a later one": {"after": np.array([[-1], [1]])},
+    "needs a lane": {"lane": np.array([0])},
+    "must be at least 1": {"stretch": np.full((2, 5), 0.5)},
+}
+
+
+@pytest.mark.parametrize("text", LANES)
+def test_lanes_that_cannot_be_run_are_refused(text: str) -> None:
+    program = tiny_program({"inner": 2}, {"inner": 2}, memory=(0, 0, -1, -1))
+    right = Lanes(after=np.array([[-1], [-1]]), lane=np.array([0, 1]), stretch=np.ones((2, 5)))
+    assert replace(program, lanes=right).servers()[0].shape == (2, 10)
+    with pytest.raises(InternalError, match=text):
+        replace(program, lanes=replace(right, **LANES[text]))
 
 
 @pytest.mark.parametrize("name", ["rows", "inner", "end_dram", "memory_of_channel"])

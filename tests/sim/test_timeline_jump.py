@@ -11,7 +11,7 @@ from tests.sim.reference import simulate
 from tests.sim.worlds import differences, differences_from_reference, tiny_program
 
 
-def _wrong(seeds: range, **sizes: int) -> dict[int, list[str]]:
+def _wrong(seeds: range, **sizes: int | bool) -> dict[int, list[str]]:
     """For each seed whose jumped timeline differs from the stepped one, the outputs that do."""
     found = {}
     for seed in seeds:
@@ -24,17 +24,21 @@ def _wrong(seeds: range, **sizes: int) -> dict[int, list[str]]:
 
 def test_jumping_equals_stepping_on_random_programs() -> None:
     assert _wrong(range(6_000)) == {}
+    assert _wrong(range(2_000), branches=True) == {}
 
 
 @pytest.mark.slow
 def test_jumping_equals_stepping_on_many_and_longer_random_programs() -> None:
     assert _wrong(range(10_000, 40_000)) == {}
     assert _wrong(range(40_000, 42_000), max_outer=200, max_inner=200) == {}
+    assert _wrong(range(50_000, 60_000), branches=True, max_rows=8) == {}
 
 
 def test_kernel_equals_the_plain_reference_on_random_programs() -> None:
     for seed in range(1_000):
         program = random_program(seed, max_outer=8, max_inner=10)
+        assert differences_from_reference(program, run_program(program)) == [], seed
+        program = random_program(seed, max_rows=8, max_outer=6, max_inner=8, branches=True)
         assert differences_from_reference(program, run_program(program)) == [], seed
 
 

@@ -8,7 +8,9 @@ from typing import Any
 from accelsim.ir import LoopNest, Node
 from accelsim.mapping.context import Context
 from accelsim.mapping.dataflows.dot import dot_stages
+from accelsim.mapping.dataflows.host import host_stages
 from accelsim.mapping.dataflows.rate import rate_stages
+from accelsim.mapping.dataflows.spatial import spatial_stages
 from accelsim.mapping.dataflows.systolic import systolic_stages
 from accelsim.mapping.dataflows.vector import vector_stages
 from accelsim.mapping.stage import Stage
@@ -18,7 +20,9 @@ Dataflow = Callable[[Context, str, Any, Node, Sequence[LoopNest]], tuple[Stage, 
 
 DATAFLOWS: dict[str, Dataflow] = {
     "dot": dot_stages,
+    "host": host_stages,
     "rate": rate_stages,
+    "spatial": spatial_stages,
     "systolic": systolic_stages,
     "vector": vector_stages,
 }

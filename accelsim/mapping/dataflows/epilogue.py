@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from accelsim.hw.schema import DotUnit, SystolicUnit
+from accelsim.hw.schema import DotUnit, SpatialUnit, SystolicUnit
 from accelsim.ir import LoopNest
 
 
-def epilogue_cycles(unit: DotUnit | SystolicUnit, extras: Sequence[LoopNest], elements: int) -> int:
+def epilogue_cycles(unit: DotUnit | SpatialUnit | SystolicUnit, extras: Sequence[LoopNest], elements: int) -> int:
     """Cycles a tile spends in the slowest function on its way out; functions run beside the array."""
     cycles = 0
     for nest in extras:

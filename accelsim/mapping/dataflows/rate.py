@@ -47,7 +47,7 @@ def rate_stages(
                 constants=tuple(operand.tensor for operand in nest.operands if operand.constant),
                 memory=memory or "",
                 memory_bytes=math.ceil(sum(transfer.size_bytes for transfer in held)) if memory else 0,
-                slots=context.buffer(memory).copies.value if memory else 1,
+                slots=min(2, context.buffer(memory).copies.value) if memory else 1,
                 macs=nest.macs,
                 ideal_cycles=cycles,
                 functions=(("mac", nest.macs),),

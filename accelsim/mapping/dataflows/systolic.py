@@ -1,4 +1,4 @@
-"""Systolic arrays: products as tiles of folds. Cycles of folds come from `folds`, the cut into tiles from `tiling`.
+"""Systolic arrays: products as tiles of folds. What a plan means is told in `tiling`, how one is found in `kernel`.
 
 The product of a nest is M x K by K x N: M are its rows (tokens, pixels), N its outputs, K what it sums over. A
 convolution is unrolled (im2col): the buffer of inputs holds the windows of a tile, the link carries each element of
@@ -11,32 +11,27 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from accelsim.errors import UnsupportedError
-from accelsim.hw.schema import Dram, SystolicUnit
+from accelsim.hw.schema import SystolicUnit
 from accelsim.ir import Access, Axis, FrozenMap, LoopNest, Node, Operand
+from accelsim.mapping import kernel
 from accelsim.mapping.context import Context, does_not_fit
-from accelsim.mapping.dataflows.epilogue import epilogue_cycles, function_counts
-from accelsim.mapping.dataflows.folds import SIDES, Array
-from accelsim.mapping.dataflows.tiling import (
-    AXES,
-    INNER,
-    LOOPS,
-    NATURAL,
-    Box,
-    Crossing,
-    Plan,
-    Problem,
-    Rates,
-    Role,
-    best_plan,
-    boxes,
-    reduce_boxes,
-    smallest_misfit,
-)
+from accelsim.mapping.dataflows.cut import cut_of, fixed_plan
+from accelsim.mapping.dataflows.depthwise import depthwise_stages, is_depthwise
+from accelsim.mapping.dataflows.epilogue import function_counts
+from accelsim.mapping.dataflows.folds import Array
+from accelsim.mapping.dataflows.tiling import AXES, LOOPS, NATURAL, Plan, Problem, Role, smallest_misfit
+from accelsim.mapping.plan import Cut, fixed_tiles
+from accelsim.mapping.record import ProductRecord
 from accelsim.mapping.stage import Stage, Transfer
 from accelsim.mapping.view import nest_key
 
-_DEEPEST = 4  # tiles that a stream may run ahead of the array, however many copies a buffer has
+ROLES: tuple[Role, ...] = ("inputs", "weights", "outputs")
+_DATAFLOWS = ("output-stationary", "weight-stationary", "input-stationary")
+_OVERLAPS = ("none", "preload", "full")
+_BITS = {Axis.ROW: 1, Axis.OUTPUT: 2, Axis.REDUCE: 4, Axis.BATCH: kernel.ALONG_BATCH}
 
 
 class _Place(NamedTuple):
@@ -48,10 +43,11 @@ class _Place(NamedTuple):
     node: Node
 
 
-class _Product(NamedTuple):
+class Product(NamedTuple):
     """A product of a node on a unit: its operands by role, others that its results need, nests computed with it.
 
-    `axes` tells for each loop of any of the nests along which side of the product it lies.
+    `axes` tells for each loop of any of the nests along which side of the product it lies. `held` are the operands
+    that may stay while others stream, the dataflow's own first.
     """
 
     place: _Place
@@ -62,6 +58,7 @@ class _Product(NamedTuple):
     operands: Mapping[Role, Operand]
     others: tuple[Operand, ...]
     extras: tuple[LoopNest, ...]
+    held: tuple[Role, ...]
 
     @property
     def context(self) -> Context:
@@ -79,35 +76,86 @@ class _Product(NamedTuple):
     def node(self) -> Node:
         return self.place.node
 
+    @property
+    def listed(self) -> tuple[Operand, ...]:
+        """Operands in the order of the kernel's table."""
+        return (*(self.operands[role] for role in ROLES), *self.others)
+
 
 def systolic_stages(
     context: Context, name: str, unit: SystolicUnit, node: Node, nests: Sequence[LoopNest]
 ) -> tuple[Stage, ...]:
-    """Lay out one mac nest, with the other nests computed on its results' way out."""
+    """Lay out one mac nest, with the other nests computed on its results' way out.
+
+    Raises UnsupportedError for nests that are no product, DoesNotFitError where no tile fits.
+    """
     main = next((nest for nest in nests if nest.function == "mac"), None)
     if main is None:
         raise UnsupportedError(
             f"{context.hardware.name}: unit '{name}' multiplies and adds, it cannot run "
             f"'{nest_key(node, nests[0])}' of node '{node.name}'; place it on a vector unit"
         )
-    place = _Place(context, name, unit, node)
-    product = _product(place, main, tuple(nest for nest in nests if nest is not main))
-    problem = _problem(product)
-    held: tuple[Role, ...] = tuple(sorted(AXES, key=lambda role: role != NATURAL[unit.dataflow]))
-    if main.expert is not None and context.hardware.schedule.experts.order != "expert-major":
-        held = ("weights",)  # what stays on chip from one visit to the next
-    plan = best_plan(problem, _rates(product, problem), held)
-    if plan is None:
+    if unit.depthwise is not None and is_depthwise(main):
+        return depthwise_stages(context, name, unit, node, nests)
+    product = product_on(context, name, unit, node, nests)
+    problem, record = _problem(product), product_record(product)
+    plan = _plan(product, problem, record)
+    cut = cut_of(problem, plan, _buffers(unit))
+    found = record.boxes((*(plan.tile[axis] for axis in LOOPS), ROLES.index(plan.held)))
+    moves = list(zip(found.moves.tolist(), found.sizes.tolist(), strict=True))
+    return tuple(_stage(product, cut, box, moves[box[kernel.FIRST] : box[kernel.LAST]]) for box in found.boxes.tolist())
+
+
+def _buffers(unit: SystolicUnit) -> dict[Role, str]:
+    return {role: unit.held[role] for role in AXES}
+
+
+def _plan(product: Product, problem: Problem, record: ProductRecord) -> Plan:
+    """The plan that the description fixes, or the best one. Raises DoesNotFitError."""
+    plan = _fixed(product, problem)
+    if plan is not None:
+        return plan
+    best, ticks = record.search(product.context.record)
+    if ticks == kernel.NO_TILE:
         raise _misfit(product, problem)
-    return tuple(
-        _stage(product, problem, plan, {Axis.REDUCE: k, Axis.ROW: m, Axis.OUTPUT: n})
-        for k in reduce_boxes(problem, plan)
-        for m in boxes(problem, Axis.ROW, plan.tile[Axis.ROW])
-        for n in boxes(problem, Axis.OUTPUT, plan.tile[Axis.OUTPUT])
-    )
+    if ticks == kernel.TOO_LONG:
+        raise does_not_fit(
+            f"node '{product.node.name}' ({product.node.op}.{product.nest.name}) on unit '{product.name}': its cycles",
+            float(product.nest.points) / product.unit.macs_per_step,
+            kernel.MOST_TICKS / product.context.record.base.unit_ticks(product.name),
+            "cycles, as 64-bit times hold",
+            f"use a larger units.{product.name}.rows or a smaller model",
+        )
+    return Plan(dict(zip(LOOPS, best[:3], strict=True)), ROLES[best[3]])
 
 
-def _product(place: _Place, nest: LoopNest, extras: tuple[LoopNest, ...]) -> _Product:
+def product_on(context: Context, name: str, unit: SystolicUnit, node: Node, nests: Sequence[LoopNest]) -> Product:
+    """The product among nests with what is computed on its results' way out."""
+    main = next(nest for nest in nests if nest.function == "mac")
+    return _product(_Place(context, name, unit, node), main, tuple(nest for nest in nests if nest is not main))
+
+
+def fixed_record(product: Product) -> tuple[int, int, int, int]:
+    """The plan that the description fixes, as the kernels read it; -1 throughout if it fixes none."""
+    if fixed_tiles(product.context.hardware, product.node.name, product.nest.name) is None:
+        return (-1, -1, -1, -1)
+    plan = _fixed(product, _problem(product))
+    assert plan is not None
+    m, n, k = (plan.tile[axis] for axis in LOOPS)
+    return (m, n, k, ROLES.index(plan.held))
+
+
+def _fixed(product: Product, problem: Problem) -> Plan | None:
+    """The plan that the description fixes. Raises DoesNotFitError, InputError."""
+    tiles = fixed_tiles(product.context.hardware, product.node.name, product.nest.name)
+    if tiles is None:
+        return None
+    where = f"node '{product.node.name}' ({product.nest.name}) on unit '{product.name}'"
+    return fixed_plan(problem, tiles, product.held, where=where, buffers=_buffers(product.unit))
+
+
+def _product(place: _Place, nest: LoopNest, extras: tuple[LoopNest, ...]) -> Product:
+    """A mac nest as a product of two matrices. Raises UnsupportedError for one that is none."""
     axis_of = {dim.name: dim.axis for dim in nest.dims}
 
     def factor(rows: bool) -> Operand:
@@ -133,10 +181,13 @@ def _product(place: _Place, nest: LoopNest, extras: tuple[LoopNest, ...]) -> _Pr
     others = [o for o in nest.operands if o not in (weights, inputs, outputs)]
     others += [o for extra in extras for o in extra.operands if o.tensor and o.tensor not in made]
     operands: dict[Role, Operand] = {"inputs": inputs, "weights": weights, "outputs": outputs}
-    return _Product(place, nest, size.pop(Axis.BATCH), size, axes, operands, tuple(others), extras)
+    held: tuple[Role, ...] = tuple(sorted(AXES, key=lambda role: role != NATURAL[place.unit.dataflow]))
+    if nest.expert is not None and place.context.hardware.schedule.experts.order != "expert-major":
+        held = ("weights",)  # what stays on chip from one visit to the next
+    return Product(place, nest, size.pop(Axis.BATCH), size, axes, operands, tuple(others), extras, held)
 
 
-def _problem(product: _Product) -> Problem:
+def _problem(product: Product) -> Problem:
     unit, context = product.unit, product.context
     bits = {role: context.home(product.node.op, operand).bits for role, operand in product.operands.items()}
     return Problem(
@@ -148,7 +199,60 @@ def _problem(product: _Product) -> Problem:
     )
 
 
-def _misfit(product: _Product, problem: Problem) -> Exception:
+def product_record(product: Product) -> ProductRecord:
+    """The product as the kernels of mapping read it."""
+    unit, context, op = product.unit, product.context, product.node.op
+    record, hardware = context.record, context.hardware
+    homes = [context.home(op, operand) for operand in product.listed]
+    memories = [context.buffer(unit.held[role]) for role in ROLES]
+    held = [ROLES.index(role) for role in product.held]
+    row = (
+        *(product.size[axis] for axis in LOOPS),
+        product.batch,
+        unit.rows.value,
+        unit.cols.value,
+        _DATAFLOWS.index(unit.dataflow),
+        _OVERLAPS.index(unit.fold_overlap),
+        homes[0].bits,
+        homes[1].bits,
+        unit.accumulator.value,
+        *(memory.copy_bytes * 8 for memory in memories),
+        *(memory.copies.value for memory in memories),
+        unit.fill.value,
+        product.operands["outputs"].access is Access.ACCUMULATE,
+        *(held + [-1] * (3 - len(held))),
+        _prefetch(product),
+        record.base.unit_ticks(product.name),
+    )
+    operands = [
+        (
+            operand.elements,
+            -1 if home.link is None else record.index[home.link],
+            home.bits,
+            sum(_BITS[axis] for axis in {product.axes[dim] for dim in operand.dims}),
+            operand.constant,
+            1 if home.link is None else hardware.links[home.link].beat_bytes,
+            operand.indirect,
+        )
+        for operand, home in zip(product.listed, homes, strict=True)
+    ]
+    functions = [unit.epilogue[extra.function] for extra in product.extras if extra.function in unit.epilogue]
+    epilogue = [(function.lanes.value, function.ii.value) for function in functions]
+    return ProductRecord(
+        np.array(row, np.int64),
+        np.array(operands, np.int64),
+        np.array(epilogue, np.int64).reshape(-1, 2),
+    )
+
+
+def _prefetch(product: Product) -> int:
+    """Whether loads run ahead of the work before them, as the search may count on it."""
+    scope = product.context.hardware.schedule.prefetch
+    expert = product.nest.expert is not None
+    return kernel.NEVER if scope == "none" or (scope == "experts" and not expert) else kernel.AHEAD
+
+
+def _misfit(product: Product, problem: Problem) -> Exception:
     found = smallest_misfit(problem)
     assert found is not None
     role, bits = found
@@ -163,126 +267,54 @@ def _misfit(product: _Product, problem: Problem) -> Exception:
     )
 
 
-def _rates(product: _Product, problem: Problem) -> Rates:
-    """What the search of a plan needs to know of links and clocks."""
-    hardware = product.context.hardware
-    crossings = []
-    for role, operand in product.operands.items():
-        home = product.context.home(product.node.op, operand)
-        if home.link is None:
-            continue
-        link = hardware.links[home.link]
-        bytes_per_s = link.beat_bytes / link.cycles_per_beat * hardware.link_clock_hz(home.link)
-        memory = hardware.memories[link.memory]
-        share = bytes_per_s / memory.bytes_per_s if isinstance(memory, Dram) else 0.0
-        bit_seconds = 1 / (8 * bytes_per_s)
-        once = operand.elements * home.bits * bit_seconds
-        spill = operand.elements * problem.bits[role] * bit_seconds
-        adds = operand.access is Access.ACCUMULATE
-        crossings.append(Crossing(role, home.link, link.memory, once, spill, bit_seconds, share, adds))
-    return Rates(1 / hardware.unit_clock_hz(product.name), tuple(crossings))
-
-
-class _Tiles(NamedTuple):
-    """The equal tiles of a stage: a box along each side of the product."""
-
-    product: _Product
-    box: Mapping[Axis, Box]
-
-    def elements(self, operand: Operand) -> float:
-        """Elements of an operand that a tile touches, on average over the tiles."""
-        along = {self.product.axes[dim] for dim in operand.dims}
-        repeated = self.product.batch if Axis.BATCH in along else 1
-        share = 1.0
-        for axis in along & set(LOOPS):
-            box = self.box[axis]
-            share *= box.elements / box.count / self.product.size[axis]
-        return operand.elements / repeated * share
-
-    def reads(self, operand: Operand, stretch: float = 1.0) -> tuple[Transfer, ...]:
-        product = self.product
-        return product.context.transfer(product.node.op, operand, self.elements(operand), write=False, stretch=stretch)
-
-    def writes(self, operand: Operand, stretch: float = 1.0) -> tuple[Transfer, ...]:
-        product = self.product
-        return product.context.transfer(product.node.op, operand, self.elements(operand), write=True, stretch=stretch)
-
-
-def _stage(product: _Product, problem: Problem, plan: Plan, box: Mapping[Axis, Box]) -> Stage:
-    unit, context, operands = product.unit, product.context, product.operands
-    tiles, reduce = _Tiles(product, box), box[Axis.REDUCE]
-    outputs = operands["outputs"]
-    wide = unit.accumulator.value / context.home(product.node.op, outputs).bits
-    before = tiles.reads(outputs, wide) if reduce.reads else ()
-    after = tiles.writes(outputs) if reduce.final else tiles.writes(outputs, wide)
-    others = product.others if reduce.final else ()
-    if reduce.final and outputs.access is Access.ACCUMULATE:
-        others = (*others, outputs)
-    besides = tuple(transfer for operand in others for transfer in tiles.reads(operand))
-    inputs, weights = tiles.reads(operands["inputs"]), tiles.reads(operands["weights"])
-    held, streams, stores = {
-        "weights": (weights, (*inputs, *before, *besides, *after), ()),
-        "inputs": (inputs, (*weights, *before, *besides, *after), ()),
-        "outputs": ((*before, *besides), (*inputs, *weights), after),
-    }[plan.held]
-    inner = box[INNER[plan.held]].count
-    outer = problem.batch * math.prod(box[axis].count for axis in AXES[plan.held])
-    sides = SIDES[unit.dataflow]
-    stream = box[sides.stream].units
-    interval = problem.array.interval_cycles(stream)
-    cycles = box[sides.rows].units * box[sides.columns].units * interval
-    results = box[Axis.ROW].elements * box[Axis.OUTPUT].elements
-    if reduce.final:
-        tile = {axis: problem.elements(axis, 0, box[axis].units) for axis in (Axis.ROW, Axis.OUTPUT)}
-        cycles = max(cycles, epilogue_cycles(unit, product.extras, math.prod(tile.values())))
-    macs = problem.batch * results * reduce.elements
-    copies = {role: context.buffer(memory).copies.value for role, memory in unit.held.items()}
-    constants = [operand for operand in (operands["weights"], *others) if operand.constant]
+def _stage(product: Product, cut: Cut, box: Sequence[int], moves: Sequence[tuple[list[int], list[float]]]) -> Stage:
+    """The stage of a box, whose numbers come from the kernel."""
+    unit, context, listed = product.unit, product.context, product.listed
+    final = bool(box[kernel.FINAL])
+    kinds: tuple[list[Transfer], list[Transfer], list[Transfer]] = ([], [], [])
+    constant_bytes = 0.0
+    tiles = box[kernel.OUTER] * box[kernel.INNER]
+    for (kind, _, number, write, _, beats), (size, runs) in moves:
+        operand = listed[number]
+        home = context.home(product.node.op, operand)
+        assert home.link is not None
+        kinds[kind].append(Transfer(home.link, bool(write), size, beats, home.tensor_class, runs))
+        if operand.constant:
+            constant_bytes += size * (tiles if kind == kernel.STREAM else box[kernel.OUTER])
+    others = product.others if final else ()
+    elements = {axis: box[kernel.BOX_ELEMENTS + side] for side, axis in enumerate(LOOPS)}
+    results = elements[Axis.ROW] * elements[Axis.OUTPUT]
+    macs = product.batch * results * elements[Axis.REDUCE]
+    constants = [operand for operand in (product.operands["weights"], *others) if operand.constant]
     return Stage(
         node=product.node.name,
         part=product.nest.name,
         unit=product.name,
         cause="compute",
-        outer=outer,
-        inner=inner,
-        tile_cycles=cycles,
-        fill_cycles=unit.fill.value + problem.array.fold_cycles(stream) - interval,
-        depth=min(_DEEPEST, *(count for role, count in copies.items() if role != plan.held or role == "outputs")),
-        streams=streams,
-        held=held,
-        stores=stores,
+        outer=box[kernel.OUTER],
+        inner=box[kernel.INNER],
+        tile_cycles=box[kernel.CYCLES],
+        fill_cycles=box[kernel.BOX_FILL],
+        depth=box[kernel.DEPTH],
+        streams=tuple(kinds[kernel.STREAM]),
+        held=tuple(kinds[kernel.LOAD]),
+        stores=tuple(kinds[kernel.STORE]),
         constants=tuple(operand.tensor for operand in constants),
-        constant_bytes=_loaded_bytes(tiles, constants, plan.held, outer, inner),
-        early=_early(product, plan.held, others, reads=reduce.reads),
-        memory=unit.held[plan.held],
-        memory_bytes=math.ceil(problem.tile_bits(plan.held, {axis: one.units for axis, one in box.items()}) / 8),
-        slots=min(2, copies[plan.held]),
+        constant_bytes=constant_bytes,
+        early=bool(box[kernel.EARLY]),
+        memory=unit.held[cut.held],
+        memory_bytes=math.ceil(box[kernel.HELD_BITS] / 8),
+        slots=box[kernel.SLOTS],
         macs=macs,
         ideal_cycles=math.ceil(macs / unit.macs_per_step),
-        functions=(("mac", macs), *_functions(product, reduce, results)),
+        functions=(("mac", macs), *_functions(product, final, results)),
+        cut=cut,
     )
 
 
-def _loaded_bytes(tiles: _Tiles, constants: Iterable[Operand], held: Role, outer: int, inner: int) -> float:
-    """Bytes of parameters over all tiles; what is held, and what held results need, comes once an outer iteration."""
-    weights = tiles.product.operands["weights"]
-    total = 0.0
-    for operand in constants:
-        once = held == ("weights" if operand is weights else "outputs")
-        total += sum(t.size_bytes for t in tiles.reads(operand)) * (outer if once else outer * inner)
-    return total
-
-
-def _early(product: _Product, held: Role, others: Iterable[Operand], *, reads: bool) -> bool:
-    """Whether no earlier node makes what is held."""
-    if held == "outputs":
-        return not reads and all(operand.constant for operand in others)
-    return product.operands[held].constant
-
-
-def _functions(product: _Product, reduce: Box, results: int) -> tuple[tuple[str, int], ...]:
+def _functions(product: Product, final: bool, results: int) -> Iterable[tuple[str, int]]:
     """Functions of the results on their way out: in proportion to the results of the stage."""
-    if not reduce.final:
+    if not final:
         return ()
     whole = product.size[Axis.ROW] * product.size[Axis.OUTPUT]
-    return tuple((name, points * results // whole) for name, points in function_counts(product.extras))
+    return ((name, points * results // whole) for name, points in function_counts(product.extras))

@@ -12,25 +12,24 @@ operand's tile is held while the tiles along the loop that does not index it str
 A cut of K spills partial sums, accumulator wide: written after every tile of K but the last, read back before every
 one but the first; held outputs stay through a box of K. K is the outermost loop, then the boxes of M, then of N.
 
-The choice is the least estimate among candidates. Not searched: other loop orders, tiles of unequal size, what stays on
-chip between nodes.
+`boxes`, `passes` and `stream_cycles` say what a plan means; the kernels that find one and lay it out
+(`mapping/kernel.py`) are held to them. Not searched: other loop orders, tiles of unequal size, what stays on chip
+between nodes.
 Not modelled: that sums read back must have been written, where fewer tiles than a buffer has copies lie between.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from accelsim.ir import Axis, FrozenMap
 from accelsim.mapping.dataflows.folds import SIDES, Array
 
 Role = Literal["inputs", "weights", "outputs"]
-_MOVING = 0.1  # weight of all transfers in an estimate
-_TRIED = 64  # numbers of tiles looked at for one that divides the reduction
 LOOPS = (Axis.ROW, Axis.OUTPUT, Axis.REDUCE)
 AXES: dict[Role, tuple[Axis, Axis]] = {
     "inputs": (Axis.ROW, Axis.REDUCE),
@@ -148,87 +147,6 @@ def stream_cycles(problem: Problem, plan: Plan) -> int:
     count, rest = divmod(total, units)
     once = count * problem.array.interval_cycles(units) + (problem.array.interval_cycles(rest) if rest else 0)
     return problem.batch * problem.units(sides.rows) * problem.units(sides.columns) * once
-
-
-class Crossing(NamedTuple):
-    """What an operand's link costs: seconds for all elements once, for all sums once at the width of the accumulator,
-    and for a bit; how much of each the link's `memory` is busy; whether results are read too, to be added to."""
-
-    role: Role
-    link: str
-    memory: str
-    seconds: float
-    spill_seconds: float
-    bit_seconds: float
-    memory_share: float
-    adds: bool
-
-
-class Rates(NamedTuple):
-    """A cycle of the array, and the operands that cross a link."""
-
-    cycle_seconds: float
-    crossings: tuple[Crossing, ...]
-
-
-def estimate(problem: Problem, rates: Rates, plan: Plan) -> float:
-    """Seconds of a plan: the slowest of array, channels and DRAMs, plus the first load and the last store; and a tenth
-    of the time of all transfers, so that of plans that are about as fast the one that moves least is taken."""
-    compute = stream_cycles(problem, plan) * rates.cycle_seconds
-    often = passes(problem, plan)
-    reads: dict[str, float] = {}
-    writes: dict[str, float] = {}
-    shared: dict[str, float] = {}
-    ends = 0.0
-    for role, link, memory, once, spill, bit_seconds, share, adds in rates.crossings:
-        spilled = spill * (often[role] - 1) if role == "outputs" else 0.0
-        read = spilled + once * adds if role == "outputs" else once * often[role]
-        written = spilled + once if role == "outputs" else 0.0
-        reads[link] = reads.get(link, 0.0) + read
-        writes[link] = writes.get(link, 0.0) + written
-        shared[memory] = shared.get(memory, 0.0) + (read + written) * share
-        ends += problem.tile_bits(role, plan.tile) * bit_seconds
-    slowest = max(compute, *reads.values(), *writes.values(), *shared.values(), 0.0)
-    return slowest + ends + _MOVING * (sum(reads.values()) + sum(writes.values()))
-
-
-@lru_cache(maxsize=4096)
-def best_plan(problem: Problem, rates: Rates, held: tuple[Role, ...]) -> Plan | None:
-    """The candidate of least estimate, the first of equals; None where even the smallest tile does not fit."""
-    return min(_candidates(problem, held), key=partial(estimate, problem, rates), default=None)
-
-
-def _candidates(problem: Problem, held: tuple[Role, ...]) -> Iterator[Plan]:
-    rows, outputs = (tuple(_cuts(problem.units(axis))) for axis in (Axis.ROW, Axis.OUTPUT))
-    for m, n in itertools.product(rows, outputs):
-        for k in _reduce_cuts(problem, m, n):
-            tile = {Axis.ROW: m, Axis.OUTPUT: n, Axis.REDUCE: k}
-            for role in held:
-                yield Plan(tile, role)
-
-
-def _cuts(units: int) -> Iterator[int]:
-    """Tile sizes for 1, 2, 4, ... tiles of nearly equal size."""
-    count, last = 1, 0
-    while last != 1:
-        size = -(-units // count)
-        if size != last:
-            yield size
-        last, count = size, 2 * count
-
-
-def _reduce_cuts(problem: Problem, m: int, n: int) -> Iterator[int]:
-    """Tile sizes of K for the fewest tiles that fit, the next number that divides K, twice and four times as many."""
-    total, unit = problem.units(Axis.REDUCE), problem.unit(Axis.REDUCE)
-    tile = {Axis.ROW: m, Axis.OUTPUT: n, Axis.REDUCE: 1}
-    if not all(problem.fits(role, tile) for role in AXES):
-        return
-    width = {role: problem.elements(AXES[role][0], 0, tile[AXES[role][0]]) * problem.bits[role] for role in AXES}
-    room = min(problem.capacity_bits[role] // width[role] for role in ("inputs", "weights"))
-    most = total if room >= problem.size[Axis.REDUCE] else max(1, room // unit)
-    fewest = -(-total // most)
-    even = next((count for count in range(fewest, min(4 * fewest, fewest + _TRIED)) if total % count == 0), fewest)
-    yield from sorted({-(-total // count) for count in (fewest, even, 2 * fewest, 4 * fewest)}, reverse=True)
 
 
 def smallest_misfit(problem: Problem) -> tuple[Role, int] | None:

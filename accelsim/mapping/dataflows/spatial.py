@@ -1,0 +1,425 @@
+"""Spatial arrays: loops of a nest laid along the sides of an array, row-stationary designs among them.
+
+A nest is cut into blocks of rows (images, output rows, tokens), tiles of outputs and tiles of what is summed over:
+
+    for a block of rows:  for a tile of outputs:  for a tile of the reduction:  the rows of the block stream past
+
+The weights of the two inner tiles stay in the array meanwhile; the sums of a block and tile of outputs stay in the
+buffer of outputs until they are complete, so none is spilled. Weights cross their link once a block. Inputs cross it
+once a tile of outputs, or once in all where a whole block of them, all channels, fits its buffer; results once.
+
+Along outputs and reduction the outermost loop is cut (channels of a convolution), in whole multiples of its factor.
+The cut is the one of least estimated time among those into 1, 2, 4, ... pieces. Transfers of a tile are the average
+over all tiles.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import NamedTuple
+
+from accelsim.errors import InputError, UnsupportedError
+from accelsim.hw.schema import Dram, SpatialUnit
+from accelsim.ir import Access, Axis, Dim, FrozenMap, LoopNest, Node, Operand
+from accelsim.mapping.context import Context, does_not_fit
+from accelsim.mapping.dataflows.epilogue import epilogue_cycles, function_counts
+from accelsim.mapping.dataflows.unrolling import best_factors
+from accelsim.mapping.plan import Cut, fixed_tiles
+from accelsim.mapping.stage import Stage, Transfer
+from accelsim.mapping.view import nest_key
+
+_AXES = (Axis.ROW, Axis.OUTPUT, Axis.REDUCE)
+_WAYS = 16  # ways to lay out the loops, of those with the fewest steps, that are tried
+_MOVING = 0.1  # weight of all transfers in an estimate, as for systolic arrays
+
+
+class _Cut(NamedTuple):
+    """Steps of a block of rows, of a tile of outputs and of a tile of the reduction."""
+
+    rows: int
+    outputs: int
+    reduce: int
+
+
+class _Box(NamedTuple):
+    """`pieces` of `steps` steps each, together `part` of the loop."""
+
+    pieces: int
+    steps: int
+    part: Fraction
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """A loop that is cut: its size, its factor along the sides, and `repeats` of it that are cut with it."""
+
+    size: int
+    factor: int
+    repeats: int = 1
+
+    @property
+    def steps(self) -> int:
+        return self.repeats * -(-self.size // self.factor)
+
+    def boxes(self, steps: int) -> tuple[_Box, ...]:
+        count, rest = divmod(self.steps, steps)
+        whole = self._elements(count * steps)
+        found = [_Box(count, steps, Fraction(whole, self._elements(self.steps)))]
+        if rest:
+            found.append(_Box(1, rest, 1 - found[0].part))
+        return tuple(found)
+
+    def _elements(self, steps: int) -> int:
+        images, rest = divmod(steps, -(-self.size // self.factor))
+        return images * self.size + min(self.size, rest * self.factor)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A product on a unit, its operands by role, and how its loops lie on the array."""
+
+    context: Context
+    name: str
+    unit: SpatialUnit
+    node: Node
+    nest: LoopNest
+    operands: Mapping[str, Operand]
+    extras: tuple[LoopNest, ...]
+    factors: Mapping[str, int]
+
+    @property
+    def where(self) -> str:
+        return f"node '{self.node.name}' ({self.node.op}.{self.nest.name}) on unit '{self.name}'"
+
+    def steps(self, dim: Dim) -> int:
+        return -(-dim.size // self.factors.get(dim.name, 1))
+
+    def dims(self, axis: Axis) -> list[Dim]:
+        return [dim for dim in self.nest.dims if dim.axis is axis]
+
+    @cached_property
+    def groups(self) -> list[Dim]:
+        """Repetitions with weights of their own."""
+        return [dim for dim in self.dims(Axis.BATCH) if dim.name in self.operands["weights"].dims]
+
+    @cached_property
+    def group_steps(self) -> int:
+        return math.prod(self.steps(dim) for dim in self.groups)
+
+    @cached_property
+    def images(self) -> list[Dim]:
+        """Repetitions that meet the same weights: more rows."""
+        return [dim for dim in self.dims(Axis.BATCH) if dim not in self.groups]
+
+    def loop(self, axis: Axis) -> _Loop:
+        """The loop that is cut along an axis: its outermost one, of rows with all images."""
+        dims = self.dims(axis)
+        repeats = math.prod(self.steps(dim) for dim in self.images) if axis is Axis.ROW else 1
+        return _Loop(dims[0].size, self.factors.get(dims[0].name, 1), repeats) if dims else _Loop(1, 1, repeats)
+
+    def inside(self, axis: Axis) -> int:
+        """Steps of the loops inside the one that is cut."""
+        return math.prod(self.steps(dim) for dim in self.dims(axis)[1:])
+
+    def part(self, operand: Operand, rows: float, outputs: float, reduce: float) -> float:
+        """Elements of an operand in these parts of rows, outputs and reduction, of one step of groups."""
+        own = set(operand.dims)
+        share = 1.0 / self.group_steps if any(dim.name in own for dim in self.groups) else 1.0
+        for dims, part in (
+            ([*self.images, *self.dims(Axis.ROW)], rows),
+            (self.dims(Axis.OUTPUT), outputs),
+            (self.dims(Axis.REDUCE), reduce),
+        ):
+            if any(dim.name in own for dim in dims):
+                share *= part
+        return operand.elements * share
+
+    def bits(self, role: str) -> int:
+        """Stored width of an operand in its buffer."""
+        if role == "outputs":
+            return self.unit.accumulator.value
+        return self.context.home(self.node.op, self.operands[role]).bits
+
+    def room(self, role: str) -> int:
+        return self.context.buffer(self.unit.held[role]).copy_bytes * 8
+
+    def needed(self, role: str, cut: _Cut) -> float:
+        """Bits of its buffer that a cut takes: weights of a tile, sums of a block, inputs of a step of rows."""
+        rows = {"weights": 0, "inputs": 1, "outputs": cut.rows}[role]
+        parts = (
+            min(1.0, steps / self.loop(axis).steps)
+            for axis, steps in ((Axis.ROW, rows), (Axis.OUTPUT, cut.outputs), (Axis.REDUCE, cut.reduce))
+        )
+        return self.part(self.operands[role], *parts) * self.bits(role)
+
+    def limits(self) -> tuple[int, int]:
+        """The most steps of a tile of outputs and of the reduction that the places have room for."""
+        private = self.unit.private
+        sums, window = self.loop(Axis.OUTPUT).steps, self.loop(Axis.REDUCE).steps
+        if private.outputs is not None:
+            sums = min(sums, private.outputs.value // self.inside(Axis.OUTPUT))
+        if private.inputs is not None:
+            window = min(window, private.inputs.value // self.inside(Axis.REDUCE))
+        return sums, window
+
+    def weights_fit(self, cut: _Cut) -> bool:
+        kept = cut.outputs * self.inside(Axis.OUTPUT) * cut.reduce * self.inside(Axis.REDUCE)
+        return self.unit.private.weights is None or kept <= self.unit.private.weights.value
+
+
+def spatial_stages(
+    context: Context, name: str, unit: SpatialUnit, node: Node, nests: Sequence[LoopNest]
+) -> tuple[Stage, ...]:
+    """Lay out one mac nest, with the other nests computed on its results' way out."""
+    main = next((nest for nest in nests if nest.function == "mac"), None)
+    if main is None:
+        raise UnsupportedError(
+            f"{context.hardware.name}: unit '{name}' multiplies and adds, it cannot run "
+            f"'{nest_key(node, nests[0])}' of node '{node.name}'; place it on a vector unit"
+        )
+    operands = _operands(context, name, node, main)
+    extras = tuple(nest for nest in nests if nest is not main)
+    ways = [_Work(context, name, unit, node, main, operands, extras, found) for found in _factors(unit, main)]
+    if fixed_tiles(context.hardware, node.name, main.name) is not None:
+        where = ways[0].where
+        raise InputError(f"{where}: mapping: tiles of a spatial array cannot be fixed; fix its 'unroll' instead")
+    candidates = [(work, cut) for work in ways[:_WAYS] for cut in _cuts(work) if _fits(work, cut)]
+    if not candidates:
+        raise _misfit(ways[0])
+    return tuple(_stages(*min(candidates, key=lambda candidate: _estimate(*candidate))))
+
+
+def _factors(unit: SpatialUnit, nest: LoopNest) -> tuple[Mapping[str, int], ...]:
+    sides = tuple(
+        (length.value, FrozenMap({loop: most.value for loop, most in unit.unroll.get(side, {}).items()}))
+        for side, length in unit.sides.items()
+    )
+    return best_factors(FrozenMap({dim.name: dim.size for dim in nest.dims}), sides)
+
+
+def _operands(context: Context, name: str, node: Node, nest: LoopNest) -> dict[str, Operand]:
+    axis = {dim.name: dim.axis for dim in nest.dims}
+    factors = [o for o in nest.operands if o.access is Access.READ and Axis.REDUCE in {axis[d] for d in o.dims}]
+    weights = next((o for o in factors if Axis.ROW not in {axis[d] for d in o.dims}), None)
+    inputs = next((o for o in factors if o is not weights), None)
+    if weights is None or inputs is None:
+        raise UnsupportedError(
+            f"{context.hardware.name}: unit '{name}' computes products of two operands; '{nest_key(node, nest)}' of "
+            f"node '{node.name}' is none, place it on another unit"
+        )
+    outputs = next(operand for operand in nest.operands if operand.access is not Access.READ)
+    return {"inputs": inputs, "weights": weights, "outputs": outputs}
+
+
+def _pieces(steps: int, most: int) -> Iterator[int]:
+    """Sizes of the fewest pieces of at most `most` steps, and of twice, four times, ... as many."""
+    if most < 1:
+        return
+    count, last = -(-steps // most), 0
+    while last != 1:
+        size = -(-steps // count)
+        if size != last:
+            yield size
+        last, count = size, 2 * count
+
+
+def _cuts(work: _Work) -> Iterator[_Cut]:
+    sums, window = work.limits()
+    rows = _pieces(work.loop(Axis.ROW).steps, work.loop(Axis.ROW).steps)
+    outputs = _pieces(work.loop(Axis.OUTPUT).steps, sums)
+    reduce = _pieces(work.loop(Axis.REDUCE).steps, window)
+    return (_Cut(*sizes) for sizes in itertools.product(rows, outputs, reduce))
+
+
+def _fits(work: _Work, cut: _Cut) -> bool:
+    return work.weights_fit(cut) and all(work.needed(role, cut) <= work.room(role) for role in work.operands)
+
+
+def _misfit(work: _Work) -> Exception:
+    """Why even the smallest tile does not fit."""
+    smallest = _Cut(1, 1, 1)
+    private = work.unit.private
+    inside = {
+        "outputs": work.inside(Axis.OUTPUT),
+        "inputs": work.inside(Axis.REDUCE),
+        "weights": work.inside(Axis.OUTPUT) * work.inside(Axis.REDUCE),
+    }
+    for role, words in inside.items():
+        limit = getattr(private, role)
+        if limit is not None and words > limit.value:
+            return does_not_fit(
+                f"{work.where}: what one place keeps of the {role} of the smallest tile",
+                words,
+                limit.value,
+                "words",
+                f"raise units.{work.name}.private.{role}, or lay more of the inner loops along its sides with 'unroll'",
+            )
+    role = max(work.operands, key=lambda role: work.needed(role, smallest) / work.room(role))
+    return does_not_fit(
+        f"{work.where}: the smallest tile of its {role} in buffer '{work.unit.held[role]}'",
+        work.needed(role, smallest) / 8,
+        work.room(role) / 8,
+        "bytes",
+        f"raise memories.{work.unit.held[role]}.words or lower the factors in units.{work.name}.unroll",
+    )
+
+
+def _counts(work: _Work, cut: _Cut) -> tuple[int, int, int]:
+    """Blocks of rows, tiles of outputs, tiles of the reduction."""
+    rows, outputs, reduce = (-(-work.loop(axis).steps // steps) for axis, steps in zip(_AXES, cut, strict=True))
+    return rows, outputs, reduce
+
+
+def _input_passes(work: _Work, cut: _Cut) -> int:
+    """How often the inputs cross their link: once if those of a whole block fit, else for each tile of outputs."""
+    block = work.part(work.operands["inputs"], min(1.0, cut.rows / work.loop(Axis.ROW).steps), 1.0, 1.0)
+    return 1 if block * work.bits("inputs") <= work.room("inputs") else _counts(work, cut)[1]
+
+
+def _load_cycles(work: _Work, outputs: float, reduce: float) -> int:
+    """Cycles in which the places take the weights of a tile."""
+    if work.unit.load_words is None:
+        return 0
+    return math.ceil(work.part(work.operands["weights"], 1.0, outputs, reduce) / work.unit.load_words.value)
+
+
+def _row_cycles(work: _Work, outputs: int, reduce: int) -> int:
+    """Cycles of one step of rows against a tile of so many steps."""
+    steps = math.prod(work.inside(axis) for axis in (Axis.ROW, Axis.OUTPUT, Axis.REDUCE))
+    return steps * outputs * reduce * work.unit.ii.value
+
+
+def _estimate(work: _Work, cut: _Cut) -> tuple[float, _Cut]:
+    """Seconds of a cut, as in `tiling.estimate`: the slowest of array and links, and a tenth of all transfers."""
+    hardware = work.context.hardware
+    blocks, output_tiles, reduce_tiles = _counts(work, cut)
+    tiles = blocks * output_tiles * reduce_tiles * work.group_steps
+    # A transfer of a step of rows takes a beat at least, a load of weights its start-up besides.
+    transfers = {"weights": tiles, "inputs": tiles * cut.rows, "outputs": tiles * cut.rows}
+    compute = sum(
+        box_o.pieces * box_k.pieces * (work.loop(Axis.ROW).steps * _row_cycles(work, box_o.steps, box_k.steps))
+        + blocks
+        * box_o.pieces
+        * box_k.pieces
+        * _load_cycles(work, float(box_o.part / box_o.pieces), float(box_k.part / box_k.pieces))
+        for box_o in work.loop(Axis.OUTPUT).boxes(cut.outputs)
+        for box_k in work.loop(Axis.REDUCE).boxes(cut.reduce)
+    )
+    slowest = work.group_steps * compute / hardware.unit_clock_hz(work.name)
+    moved: dict[tuple[str, bool], float] = {}
+    shared: dict[str, float] = {}
+    often = {"weights": blocks, "inputs": _input_passes(work, cut), "outputs": 1}
+    for role, times in often.items():
+        home = work.context.home(work.node.op, work.operands[role])
+        if home.link is None:
+            continue
+        link = hardware.links[home.link]
+        size = times * work.operands[role].elements * home.bits / 8
+        key = (home.link, role == "outputs")
+        clock = hardware.link_clock_hz(home.link)
+        size = max(size, transfers[role] * link.beat_bytes)
+        start = transfers[role] * link.latency.value / clock if role == "weights" else 0.0
+        moved[key] = moved.get(key, 0.0) + size * link.cycles_per_beat / link.beat_bytes / clock + start
+        memory = hardware.memories[link.memory]
+        if isinstance(memory, Dram):
+            shared[link.memory] = shared.get(link.memory, 0.0) + size / memory.bytes_per_s
+    return max(slowest, *moved.values(), *shared.values(), 0.0) + _MOVING * sum(moved.values()), cut
+
+
+def _stages(work: _Work, cut: _Cut) -> Iterator[Stage]:
+    loops = [work.loop(axis).boxes(steps) for axis, steps in zip(_AXES, cut, strict=True)]
+    done = Fraction(0)
+    for rows, outputs, reduce in itertools.product(*loops):
+        before, done = done, done + rows.part * outputs.part * reduce.part
+        macs = round(work.nest.macs * done) - round(work.nest.macs * before)
+        yield _stage(work, cut, (rows, outputs, reduce), macs)
+
+
+def _stage(work: _Work, cut: _Cut, boxes: tuple[_Box, _Box, _Box], macs: int) -> Stage:
+    rows, outputs, reduce = boxes
+    context, unit, node, operands = work.context, work.unit, work.node, work.operands
+    _, output_tiles, reduce_tiles = _counts(work, cut)
+    rounds = rows.pieces * outputs.pieces * reduce.pieces * work.group_steps
+    step = 1.0 / work.loop(Axis.ROW).steps
+    one = (step, float(outputs.part / outputs.pieces), float(reduce.part / reduce.pieces))
+    others = [o for o in work.nest.operands if o not in operands.values()]
+    again = _input_passes(work, cut) / output_tiles
+
+    held: list[Transfer] = list(
+        context.transfer(node.op, operands["weights"], work.part(operands["weights"], *one), write=False)
+    )
+    streams = list(
+        context.transfer(node.op, operands["inputs"], again * work.part(operands["inputs"], *one), write=False)
+    )
+    streams += context.both_ways(node.op, operands["outputs"], work.part(operands["outputs"], *one) / reduce_tiles)
+    for operand in others:
+        size = work.part(operand, *one) / reduce_tiles
+        if operand.constant:
+            held += context.transfer(node.op, operand, size, write=False)
+        else:
+            streams += context.both_ways(node.op, operand, size)
+    for operand in (o for extra in work.extras for o in extra.operands if o.tensor and o.access is Access.READ):
+        if operand.tensor not in {o.tensor for o in work.nest.operands}:
+            portion = one[1] / reduce_tiles * step / work.group_steps
+            streams += context.transfer(node.op, operand, operand.elements * portion, write=False)
+
+    results = work.part(operands["outputs"], *one)
+    cycles = max(
+        _row_cycles(work, outputs.steps, reduce.steps),
+        math.ceil(epilogue_cycles(unit, work.extras, math.ceil(results)) / reduce_tiles),
+    )
+    part = float(rows.part * outputs.part * reduce.part)
+    constants = [o for o in (operands["weights"], *others) if o.constant]
+    copies = {role: context.buffer(memory).copies.value for role, memory in unit.held.items()}
+    return Stage(
+        node=node.name,
+        part=work.nest.name,
+        unit=work.name,
+        cause="compute",
+        outer=rounds,
+        inner=rows.steps,
+        tile_cycles=cycles,
+        flush_cycles=_load_cycles(work, one[1], one[2]),
+        fill_cycles=unit.fill.value,
+        depth=min(4, copies["inputs"], copies["outputs"]),
+        streams=tuple(streams),
+        held=tuple(held),
+        constants=tuple(o.tensor for o in constants),
+        early=operands["weights"].constant,
+        memory=unit.held["weights"],
+        memory_bytes=math.ceil(work.needed("weights", cut) / 8),
+        slots=min(2, copies["weights"]),
+        macs=macs,
+        ideal_cycles=math.ceil(macs / unit.macs_per_step),
+        functions=(("mac", macs), *((f, round(n * part)) for f, n in function_counts(work.extras))),
+        cut=_told(work, cut),
+    )
+
+
+def _told(work: _Work, cut: _Cut) -> Cut:
+    """The cut in elements, for readers."""
+    size = {axis: work.nest.size(axis) for axis in _AXES}
+    size[Axis.ROW] *= math.prod(dim.size for dim in work.images)
+    often = {"weights": _counts(work, cut)[0], "inputs": _input_passes(work, cut), "outputs": 1}
+    return Cut(
+        dataflow="spatial, " + ", ".join(f"{loop} x{factor}" for loop, factor in work.factors.items() if factor > 1),
+        batch=math.prod(dim.size for dim in work.groups),
+        size=size,
+        tile={
+            axis: min(size[axis], math.ceil(size[axis] * steps / work.loop(axis).steps))
+            for axis, steps in zip(_AXES, cut, strict=True)
+        },
+        held="weights",
+        loops=(Axis.ROW, Axis.OUTPUT, Axis.REDUCE, Axis.ROW),
+        buffers={
+            role: (work.unit.held[role], math.ceil(work.needed(role, cut) / 8), work.room(role) // 8)
+            for role in work.operands
+        },
+        passes=often,
+        choices=(),
+    )

@@ -1,0 +1,751 @@
+"""The kernels of mapping: what a transfer takes, which boxes a product is cut into, and the search for the best cut.
+
+Plain functions over plain arrays, compiled; all that they know of a hardware are the records of `record`. What a
+product, its boxes and its plans are is told in `dataflows/tiling.py`; here they are columns of integers:
+
+    product   [P] the columns below: sizes, array, buffers
+    operands  [operands, O]: inputs, weights, outputs, then what else the results need
+    boxes     [boxes, B]: equal tiles, a stage each
+    moves     [transfers, X] and [transfers, Y]: what a box moves a tile, a held load or an end of an iteration
+
+Sizes of tiles are in grains: whole folds along the array, single elements along the streamed loop.
+
+The search scans candidates by a bound, looks closer at the best of them and refines:
+
+    1  `candidates`: cuts that no rate has a say in, by what they cost
+    2  the bound of each: the busiest of array, channels and DRAMs, at rates without any rounding
+    3  best first, the time of its boxes: each as long as its busiest server, its first load and its last store
+       around it, exact ticks of each transfer; until no bound is below the best, or _LOOKS are spent
+    4  one tile more or less along each side, as long as that helps
+
+Ties: fewer bytes, then the earlier candidate, so that a search has one answer.
+"""
+
+# ruff: noqa: PLR0917  (kernels take plain arrays and numbers, by position)
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+import functools
+import math
+
+from accelsim.kernel_cache import use_kernel_cache
+
+use_kernel_cache()
+
+import numpy as np  # noqa: E402
+from numba import njit  # noqa: E402
+
+from accelsim.hw import transfers  # noqa: E402
+
+_compiled = functools.partial(njit, cache=True, nogil=True)
+port_cycles = _compiled(transfers.port_cycles)
+dram_seconds = _compiled(transfers.dram_seconds)
+
+# Sides of a product: rows M, outputs N, reduction K.
+M, N, K = range(3)
+INPUTS, WEIGHTS, OUTPUTS, OTHER = range(4)
+# Columns of a product. `HELD` lists the operands that may stay, in order of preference, -1 for none.
+SIZE, BATCH, ROWS, COLUMNS, DATAFLOW, OVERLAP, BITS, ROOM, COPIES, FILL, ADDS, HELD, PREFETCH, UNIT_TICKS = (
+    0, 3, 4, 5, 6, 7, 8, 11, 14, 17, 18, 19, 22, 23,
+)  # fmt: skip
+PRODUCT_COLUMNS = 24
+OUTPUT_STATIONARY, WEIGHT_STATIONARY, INPUT_STATIONARY = range(3)
+NO_OVERLAP, PRELOAD, FULL = range(3)
+# PREFETCH: whether held loads run ahead of the work before them.
+NEVER, AHEAD = range(2)
+# Columns of operands. ALONG has a bit for each side and one for the batch; an index list picks the
+# rows of an INDIRECT one.
+ELEMENTS, LINK, WIDTH, ALONG, CONSTANT, BEAT_BYTES, INDIRECT = range(7)
+OPERAND_COLUMNS = 7
+ALONG_BATCH = 8
+# Columns of an epilogue's functions.
+LANES, INTERVAL = range(2)
+# Columns of boxes.
+COUNT, UNITS, BOX_ELEMENTS, READS, FINAL, OUTER, INNER, CYCLES, BOX_FILL, DEPTH, SLOTS, EARLY, HELD_BITS = (
+    0, 3, 6, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18,
+)  # fmt: skip
+FIRST, LAST, TAIL = 19, 20, 21  # its moves; tiles of one more, partial iteration
+BOX_COLUMNS = 22
+MOST_BOXES = 12
+# Columns of moves.
+KIND, BOX, OPERAND, WRITE, WIDE, BEATS = range(6)
+MOVE_COLUMNS = 6
+SIZE_BYTES, RUNS = range(2)
+SIZE_COLUMNS = 2
+STREAM, LOAD, STORE = range(3)
+# Columns of links and DRAM servers, in ticks and bytes.
+(
+    LINK_TICKS,
+    LINK_BYTES,
+    PORTS,
+    NARROWING,
+    BURST,
+    OUTSTANDING,
+    READ_TRIP,
+    WRITE_TRIP,
+    WRITE_GAP,
+    LATENCY,
+    SERVER,
+) = range(11)
+LINK_COLUMNS = 11
+READ_RATE, WRITE_RATE, GRANULE, ROW_MISS, SWITCH = range(5)
+DRAM_COLUMNS = 5
+_DEEPEST = 4  # tiles that a stream may run ahead of the array, however many copies a buffer has
+_TRIED = 64  # numbers of tiles looked at for one that divides a side
+_MOST_SIZES = 64
+MOST_PLANS = 4096
+_OTHER_STEPS = 3
+_INNER_STEPS = 8
+_LOOKS = 12
+_HOPELESS = 1.1
+_MOVES = 4  # rounds of refinement
+MOST_TICKS = 2.0**60
+NO_TILE, TOO_LONG = -1.0, -2.0  # what a search returns that finds nothing
+
+
+@_compiled
+def axis_first(held):
+    """The two sides of an operand and the one it has not, which is its inner loop when it is held."""
+    if held == INPUTS:
+        return M, K, N
+    if held == WEIGHTS:
+        return N, K, M
+    return M, N, K
+
+
+@_compiled
+def sides(dataflow):
+    """The sides along the rows and the columns of the array, and the one that streams."""
+    if dataflow == OUTPUT_STATIONARY:
+        return M, N, K
+    if dataflow == WEIGHT_STATIONARY:
+        return K, N, M
+    return K, M, N
+
+
+@_compiled
+def preload_cycles(product):
+    return 0 if product[DATAFLOW] == OUTPUT_STATIONARY else product[ROWS]
+
+
+@_compiled
+def fold_cycles(product, stream):
+    """Cycles of a fold alone (see `dataflows/folds.py`)."""
+    return preload_cycles(product) + stream + product[ROWS] + product[COLUMNS] - 2
+
+
+@_compiled
+def interval_cycles(product, stream):
+    """Cycles from a fold to the next."""
+    if product[OVERLAP] == FULL:
+        return max(stream, product[ROWS])
+    return fold_cycles(product, stream) - (preload_cycles(product) if product[OVERLAP] == PRELOAD else 0)
+
+
+@_compiled
+def grains(product, found):
+    """[3, 2]: the grain in which each side is cut, and how many grains it has."""
+    rows, columns, stream = sides(product[DATAFLOW])
+    found[rows, 0], found[columns, 0], found[stream, 0] = product[ROWS], product[COLUMNS], 1
+    for axis in range(3):
+        found[axis, 1] = -(-product[SIZE + axis] // found[axis, 0])
+
+
+@_compiled
+def elements_of(product, grain, axis, first, last):
+    """Elements in the grains from `first` up to `last`."""
+    size = product[SIZE + axis]
+    return min(size, last * grain[axis, 0]) - min(size, first * grain[axis, 0])
+
+
+@_compiled
+def tile_bits(product, grain, role, tile):
+    first, second, _ = axis_first(role)
+    return (
+        elements_of(product, grain, first, 0, tile[first])
+        * elements_of(product, grain, second, 0, tile[second])
+        * product[BITS + role]
+    )
+
+
+@_compiled
+def fits(product, grain, tile):
+    for role in range(3):  # noqa: SIM110  (numba compiles the loop faster)
+        if tile_bits(product, grain, role, tile) > product[ROOM + role]:
+            return False
+    return True
+
+
+@_compiled
+def _cut(product, grain, axis, units, found):
+    """Boxes along a side: (first, last, grains of a tile) of each; returns their number."""
+    total = grain[axis, 1]
+    whole = total // units
+    found[0, 0], found[0, 1], found[0, 2] = 0, whole * units, units
+    if total == whole * units:
+        return 1
+    found[1, 0], found[1, 1], found[1, 2] = whole * units, total, total - whole * units
+    return 2
+
+
+@_compiled
+def _cut_reduction(product, grain, units, held, found):
+    """Boxes of K. Unless results are held, the first and the last tile are boxes of their own."""
+    if held == OUTPUTS:
+        return _cut(product, grain, K, units, found)
+    total = grain[K, 1]
+    tiles = -(-total // units)
+    count = last = 0
+    for cut in (1, tiles - 1, tiles):
+        if cut > last:
+            found[count, 0], found[count, 1] = last * units, min(total, cut * units)
+            found[count, 2] = min(units, total - last * units)
+            last, count = cut, count + 1
+    return count
+
+
+@_compiled
+def _move(product, operands, operand, box, kind, write, wide, number, moves, sizes):
+    """Append what a tile of a box moves of an operand; returns the number of moves."""
+    row = operands[operand]
+    if row[LINK] < 0:
+        return number
+    share = 1.0
+    for axis in range(3):
+        if row[ALONG] & (1 << axis):
+            share *= box[BOX_ELEMENTS + axis] / box[COUNT + axis] / product[SIZE + axis]
+    repeated = product[BATCH] if row[ALONG] & ALONG_BATCH else 1
+    elements = row[ELEMENTS] / repeated * share
+    if elements <= 0:
+        return number
+    bits = product[BITS + OUTPUTS] if wide else row[WIDTH]
+    size = elements * bits / 8
+    moves[number, KIND], moves[number, OPERAND], moves[number, WRITE] = kind, operand, write
+    moves[number, WIDE], moves[number, BEATS] = wide, math.ceil(size / row[BEAT_BYTES])
+    sizes[number, SIZE_BYTES] = size
+    sizes[number, RUNS] = box[BOX_ELEMENTS + M] / box[COUNT + M] if row[INDIRECT] else 0.0
+    return number + 1
+
+
+@_compiled
+def expand(product, operands, epilogue, plan, boxes, moves, sizes):
+    """The boxes of a plan (grains of a tile along M, N, K, and the operand held) and what each moves.
+
+    `boxes` has room for MOST_BOXES, `moves` and `sizes` for as many times the operands and three. Returns the number
+    of boxes. The first box of K is outermost, then those of M, then of N.
+    """
+    grain = np.empty((3, 2), np.int64)
+    grains(product, grain)
+    held = plan[3]
+    cuts = np.empty((3, 3, 3), np.int64)
+    ms = _cut(product, grain, M, plan[M], cuts[M])
+    ns = _cut(product, grain, N, plan[N], cuts[N])
+    ks = _cut_reduction(product, grain, plan[K], held, cuts[K])
+    first, second, inner = axis_first(held)
+    rows, columns, stream = sides(product[DATAFLOW])
+    least = 1 << 30
+    for role in range(3):
+        if role != held or role == OUTPUTS:
+            least = min(least, product[COPIES + role])
+    count = moved = 0
+    which = np.empty(3, np.int64)
+    for k in range(ks):
+        for m in range(ms):
+            for n in range(ns):
+                which[M], which[N], which[K] = m, n, k
+                box = boxes[count]
+                for axis in range(3):
+                    cut = cuts[axis, which[axis]]
+                    begin, end, units = cut[0], cut[1], cut[2]
+                    box[COUNT + axis] = -(-(end - begin) // units)
+                    box[UNITS + axis] = units
+                    box[BOX_ELEMENTS + axis] = elements_of(product, grain, axis, begin, end)
+                reads, final = k > 0, k == ks - 1
+                box[READS], box[FINAL] = reads, final
+                box[INNER] = box[COUNT + inner]
+                box[OUTER] = product[BATCH] * box[COUNT + first] * box[COUNT + second]
+                lines = interval_cycles(product, box[UNITS + stream])
+                cycles = box[UNITS + rows] * box[UNITS + columns] * lines
+                box[BOX_FILL] = product[FILL] + fold_cycles(product, box[UNITS + stream]) - lines
+                if final:
+                    results = elements_of(product, grain, M, 0, box[UNITS + M]) * elements_of(
+                        product, grain, N, 0, box[UNITS + N]
+                    )
+                    for function in range(epilogue.shape[0]):
+                        steps = -(-results // epilogue[function, LANES]) * epilogue[function, INTERVAL]
+                        cycles = max(cycles, steps)
+                box[CYCLES] = cycles
+                box[DEPTH] = min(_DEEPEST, least)
+                box[SLOTS] = min(2, product[COPIES + held])
+                box[HELD_BITS] = (
+                    elements_of(product, grain, first, 0, box[UNITS + first])
+                    * elements_of(product, grain, second, 0, box[UNITS + second])
+                    * product[BITS + held]
+                )
+                box[FIRST], box[TAIL] = moved, 0
+                kind = LOAD if held == INPUTS else STREAM
+                moved = _move(product, operands, INPUTS, box, kind, False, False, moved, moves, sizes)
+                kind = LOAD if held == WEIGHTS else STREAM
+                moved = _move(product, operands, WEIGHTS, box, kind, False, False, moved, moves, sizes)
+                kind = LOAD if held == OUTPUTS else STREAM
+                early = operands[held, CONSTANT] != 0
+                if held == OUTPUTS:
+                    early = not reads
+                if reads:
+                    moved = _move(product, operands, OUTPUTS, box, kind, False, True, moved, moves, sizes)
+                if final:
+                    for other in range(OTHER, operands.shape[0]):
+                        moved = _move(product, operands, other, box, kind, False, False, moved, moves, sizes)
+                        if held == OUTPUTS and not operands[other, CONSTANT]:
+                            early = False
+                    if product[ADDS]:
+                        moved = _move(product, operands, OUTPUTS, box, kind, False, False, moved, moves, sizes)
+                        if held == OUTPUTS:
+                            early = False
+                kind = STORE if held == OUTPUTS else STREAM
+                moved = _move(product, operands, OUTPUTS, box, kind, True, not final, moved, moves, sizes)
+                box[EARLY] = early
+                box[LAST] = moved
+                for number in range(box[FIRST], moved):
+                    moves[number, BOX] = count
+                count += 1
+    return count
+
+
+@_compiled
+def transfer_ticks(link, dram, tick_hz, write, beats, runs, isolated, switch):
+    """Ticks of a transfer on its port and of its DRAM (`dram` empty: none), at most 2**59, which no program may take.
+    `switch` are seconds a byte."""
+    ports = link[PORTS]
+    cycles = port_cycles(
+        beats / ports, runs / ports, isolated, int(link[LINK_BYTES]), link[NARROWING], int(link[BURST]),
+        int(link[OUTSTANDING]), link[WRITE_TRIP] if write else link[READ_TRIP], link[WRITE_GAP] if write else 0.0,
+    )  # fmt: skip
+    claim = 0.0
+    if link[SERVER] >= 0:
+        claim = dram_seconds(
+            beats * link[LINK_BYTES], runs, dram[WRITE_RATE] if write else dram[READ_RATE], int(dram[GRANULE]),
+            dram[ROW_MISS], switch if write else 0.0,
+        )  # fmt: skip
+    return math.ceil(min(cycles * link[LINK_TICKS], 2.0**59)), math.ceil(min(claim * tick_hz, 2.0**59))
+
+
+@_compiled
+def _switching(box, operands, moves, sizes, links, drams, server):
+    """Seconds lost to turning the bus for each byte that a box writes to a DRAM server (see `servers.py`)."""
+    if drams[server, SWITCH] <= 0.0:
+        return 0.0
+    read = written = 0.0
+    tiles, rounds = box[OUTER] * box[INNER] + box[TAIL], box[OUTER] + (box[TAIL] > 0)
+    for number in range(box[FIRST], box[LAST]):
+        if links[operands[moves[number, OPERAND], LINK], SERVER] == server:
+            often = tiles if moves[number, KIND] == STREAM else rounds
+            if moves[number, WRITE]:
+                written += often * sizes[number, SIZE_BYTES]
+            else:
+                read += often * sizes[number, SIZE_BYTES]
+    if read <= 0.0 or written <= 0.0:
+        return 0.0
+    return drams[server, SWITCH] * min(1.0, read / written)
+
+
+@_compiled
+def book(box, operands, moves, sizes, links, drams, tick_hz, claims):
+    """Ticks that a box claims of each server: [5, servers] of a tile's reads and stores, a held load, an end store;
+    the last row is the latency of a held load (in its first column)."""
+    claims[:] = 0
+    channels = 2 * links.shape[0]
+    switch = np.zeros(drams.shape[0])
+    for server in range(drams.shape[0]):
+        switch[server] = _switching(box, operands, moves, sizes, links, drams, server)
+    for number in range(box[FIRST], box[LAST]):
+        link = operands[moves[number, OPERAND], LINK]
+        kind, write, server = moves[number, KIND], moves[number, WRITE], int(links[link, SERVER])
+        port, claim = transfer_ticks(
+            links[link], drams[max(server, 0)], tick_hz, write != 0, moves[number, BEATS], sizes[number, RUNS],
+            kind == LOAD, switch[max(server, 0)],
+        )  # fmt: skip
+        row = 2 if kind == LOAD else 3 if kind == STORE else 1 if write else 0
+        claims[row, 2 * link + write] += port
+        if server >= 0:
+            claims[row, channels + server] += claim
+        if kind == LOAD:
+            claims[4, 0] = max(claims[4, 0], int(links[link, LATENCY]))
+
+
+@_compiled
+def _alone(box, claims, ticks, prefetch, first):
+    """Ticks of a box by itself: for each resource what comes before its first use, all of its uses, what comes after.
+
+    An array waits for the first load and leaves the last store; reads leave a tile to compute and store. A store at
+    the end of an iteration comes between two loads, which run two tiles ahead and no further.
+    """
+    tiles, rounds = float(box[OUTER] * box[INNER]), float(box[OUTER])
+    compute = float(box[CYCLES]) * ticks
+    read = write = load = store = both = between = 0.0
+    for server in range(claims.shape[1]):
+        read, write = max(read, float(claims[0, server])), max(write, float(claims[1, server]))
+        load, store = max(load, float(claims[2, server])), max(store, float(claims[3, server]))
+        both = max(both, float(claims[0, server] + claims[2, server]))
+        if claims[3, server] > 0 and claims[0, server] + claims[1, server] > 0:
+            between = max(between, float(claims[0, server] + claims[1, server] + claims[3, server]) - compute)
+    load += claims[4, 0]
+    tail = max(box[BOX_FILL] * ticks, write, store)
+    if box[SLOTS] == 1 or prefetch == NEVER:
+        between = max(between, 0.0) + load + read
+    head = max(both, load) if first else read
+    total = head + tiles * compute + rounds * between + tail
+    if box[DEPTH] == 1:
+        total += tiles * (read + write)
+    for server in range(claims.shape[1]):
+        reads = tiles * claims[0, server] + rounds * claims[2, server]
+        writes = tiles * claims[1, server] + rounds * claims[3, server]
+        if reads + writes > 0.0:
+            before = 0.0 if reads > 0.0 else head
+            after = 0.0 if writes > 0.0 else tail
+            total = max(total, before + reads + writes + compute + after)
+    return total
+
+
+@_compiled
+def plan_ticks(product, operands, epilogue, plan, links, drams, tick_hz, boxes, moves, sizes, claims):
+    """Ticks of a plan by itself, and the bytes that it moves."""
+    total = moved = 0.0
+    for index in range(expand(product, operands, epilogue, plan, boxes, moves, sizes)):
+        box = boxes[index]
+        book(box, operands, moves, sizes, links, drams, tick_hz, claims)
+        total += _alone(box, claims, product[UNIT_TICKS], product[PREFETCH], index == 0)
+        for number in range(box[FIRST], box[LAST]):
+            moved += sizes[number, SIZE_BYTES] * (
+                box[OUTER] * box[INNER] if moves[number, KIND] == STREAM else box[OUTER]
+            )
+    return total, moved
+
+
+# What is minimised: seconds, joules or their product; joules for each tick, byte and tick of a busy array.
+OBJECTIVE, PER_TICK, PER_BYTE, PER_BUSY_TICK = range(4)
+LATENCY_OBJECTIVE, ENERGY_OBJECTIVE, PRODUCT_OBJECTIVE = range(3)
+
+
+@_compiled
+def _score(weights, ticks, moved, busy):
+    if weights[OBJECTIVE] == LATENCY_OBJECTIVE:
+        return ticks
+    joules = weights[PER_TICK] * ticks + weights[PER_BYTE] * moved + weights[PER_BUSY_TICK] * busy
+    return joules if weights[OBJECTIVE] == ENERGY_OBJECTIVE else joules * ticks
+
+
+@_compiled
+def _claim(servers, once, row, link, write, channels, server, size, port, claim):
+    servers[row, 2 * link + write] += size * port
+    once[row] += size
+    if server >= 0:
+        servers[row, channels + server] += size * claim
+
+
+@_compiled
+def traffic(product, operands, links, drams, tick_hz, servers, once):
+    """[4, servers] ticks of moving inputs, weights and sums once (there, and there and back), and of all that moves
+    once whatever the plan; at rates without any rounding, so that no plan is faster. `once` gets the bytes."""
+    servers[:] = 0.0
+    once[:] = 0.0
+    channels = 2 * links.shape[0]
+    for operand in range(operands.shape[0]):
+        link = operands[operand, LINK]
+        if link < 0:
+            continue
+        row, server = links[link], int(links[link, SERVER])
+        size = operands[operand, ELEMENTS] * float(operands[operand, WIDTH]) / 8
+        spill = operands[operand, ELEMENTS] * float(product[BITS + OUTPUTS]) / 8
+        for write in range(2):
+            port = port_cycles(
+                1e9, 0.0, False, int(row[LINK_BYTES]), row[NARROWING], int(row[BURST]), int(row[OUTSTANDING]),
+                row[WRITE_TRIP] if write else row[READ_TRIP], row[WRITE_GAP] if write else 0.0,
+            ) * row[LINK_TICKS] / (1e9 * row[LINK_BYTES] * row[PORTS])  # fmt: skip
+            claim = tick_hz / drams[server, WRITE_RATE if write else READ_RATE] if server >= 0 else 0.0
+            if operand == OUTPUTS:
+                _claim(servers, once, OUTPUTS, link, write, channels, server, spill, port, claim)
+            if operand < OUTPUTS and not write:
+                _claim(servers, once, operand, link, write, channels, server, size, port, claim)
+            elif (operand > OUTPUTS and not write) or (operand == OUTPUTS and (write or product[ADDS])):
+                _claim(servers, once, OTHER, link, write, channels, server, size, port, claim)
+
+
+# Features of a candidate, which no rate enters: cycles of a busy array, how often operands cross, its boxes, and of
+# its largest tile the cycles and the elements.
+BUSY, OFTEN, BOXES, TILE_CYCLES, TILE_ELEMENTS = 0, 1, 4, 5, 6
+FEATURES = 9
+
+
+@_compiled
+def _largest(product, grain, tile, axis):
+    """The most grains along `axis` with which all operands fit, given the other two sizes; 0 if not one does."""
+    most = product[SIZE + axis]
+    for role in range(3):
+        first, second, inner = axis_first(role)
+        if inner != axis:
+            other = second if first == axis else first
+            width = elements_of(product, grain, other, 0, tile[other]) * product[BITS + role]
+            most = min(most, product[ROOM + role] // width)
+    return grain[axis, 1] if most >= product[SIZE + axis] else most // grain[axis, 0]
+
+
+@_compiled
+def _equal(total, most):
+    """Grains of the fewest tiles of at most `most`, as equal as can be."""
+    return -(-total // -(-total // most))
+
+
+@_compiled
+def _add(product, grain, plan, plans, features, count):
+    """Append a candidate with its features; returns how many there are."""
+    if count == plans.shape[0]:
+        return count
+    rows, columns, stream = sides(product[DATAFLOW])
+    units, total = plan[stream], grain[stream, 1]
+    whole, rest = total // units, total % units
+    interval = interval_cycles(product, units)
+    lines = float(whole) * interval + (interval_cycles(product, rest) if rest else 0)
+    row = features[count]
+    row[BUSY] = float(product[BATCH]) * grain[rows, 1] * grain[columns, 1] * lines
+    row[BOXES] = 1.0
+    for axis in range(3):
+        tiles = -(-grain[axis, 1] // plan[axis])
+        cuts = 1 + (grain[axis, 1] % plan[axis] != 0)
+        role = WEIGHTS if axis == M else INPUTS if axis == N else OUTPUTS
+        row[OFTEN + role] = cuts if role == plan[3] else tiles
+        row[BOXES] *= min(3, tiles) if axis == K and plan[3] != OUTPUTS else cuts
+    row[TILE_CYCLES] = float(plan[rows]) * plan[columns] * interval
+    for role in range(3):
+        first, second, _ = axis_first(role)
+        row[TILE_ELEMENTS + role] = float(elements_of(product, grain, first, 0, plan[first])) * elements_of(
+            product, grain, second, 0, plan[second]
+        )
+    for side in range(4):
+        plans[count, side] = plan[side]
+    return count + 1
+
+
+@_compiled
+def _fewer(product, grain, plan, axis, steps, plans, features, count):
+    """Candidates with the fewest tiles along `axis` that fit, and more of them, `steps` times half as many again; the
+    fewest also in a number of tiles that divides the side."""
+    most = _largest(product, grain, plan, axis)
+    if most < 1:
+        return count
+    total = grain[axis, 1]
+    tiles = -(-total // most)
+    plan[axis] = -(-total // tiles)
+    count = _add(product, grain, plan, plans, features, count)
+    if total % tiles:
+        for even in range(tiles + 1, min(2 * tiles, tiles + _TRIED)):
+            if total % even == 0:
+                plan[axis] = total // even
+                count = _add(product, grain, plan, plans, features, count)
+                break
+    for _ in range(steps):
+        tiles = min(total, tiles + (tiles + 1) // 2)
+        size = -(-total // min(tiles, total))
+        if size != plan[axis]:
+            plan[axis] = size
+            count = _add(product, grain, plan, plans, features, count)
+        if size == 1:
+            break
+    return count
+
+
+@_compiled
+def candidates(product, plans, features):
+    """Plans worth a look, whatever the rates: [candidates, 4] and their features. Returns their number, -1 where not
+    even the smallest tile fits.
+
+    What is held decides which cuts cost traffic; these are tried in steps, the third side as large as fits and in
+    halves of that:
+
+        held      cuts that cost           as large as fits
+        weights   N (inputs), K (sums)     M
+        inputs    M (weights), K (sums)    N
+        outputs   N (inputs), M (weights)  K
+    """
+    grain = np.empty((3, 2), np.int64)
+    grains(product, grain)
+    plan = np.ones(4, np.int64)
+    if not fits(product, grain, plan):
+        return -1
+    count = 0
+    sizes = np.empty(_MOST_SIZES, np.int64)
+    for choice in range(3):
+        held = product[HELD + choice]
+        if held < 0:
+            continue
+        first, second, inner = axis_first(held)
+        outer = N if held == OUTPUTS else first
+        other = first + second - outer
+        for side in range(3):
+            plan[side] = 1
+        plan[3] = held
+        tried = _sizes_of(grain[outer, 1], _largest(product, grain, plan, outer), sizes)
+        for index in range(tried):
+            plan[outer], plan[inner] = sizes[index], 1
+            most = _largest(product, grain, plan, other)
+            if most < 1:
+                continue
+            total = grain[other, 1]
+            tiles = -(-total // most)
+            last = 0
+            for step in range(_OTHER_STEPS):
+                size = -(-total // min(total, tiles))
+                if size != last:
+                    plan[other] = last = size
+                    count = _fewer(product, grain, plan, inner, _INNER_STEPS, plans, features, count)
+                    plan[inner] = 1
+                tiles = tiles + 1 if step == 0 else tiles + tiles // 2
+    return count
+
+
+@_compiled
+def _sizes_of(units, most, found):
+    """Grains of a tile for 1, 2, 3, ... cuts into equal tiles of at most `most`, the number of cuts growing by half."""
+    count = last = 0
+    cuts = -(-units // most)
+    while last != 1 and count < found.size:
+        size = -(-units // cuts)
+        if size != last:
+            found[count] = size
+            count += 1
+        last = size
+        cuts = max(cuts + 1, cuts * 3 // 2)
+    return count
+
+
+@_compiled
+def choose(
+    product, operands, epilogue, plans, features, count, links, drams, tick_hz, weights, best
+):  # fmt: skip
+    """The best of the candidates, in `best`; returns its ticks by itself, or TOO_LONG where all pass 2**60 ticks."""
+    servers = np.empty((4, 2 * links.shape[0] + drams.shape[0]))
+    once = np.empty(4)
+    traffic(product, operands, links, drams, tick_hz, servers, once)
+    used = np.empty(servers.shape[1], np.int64)
+    uses = 0
+    load = np.zeros(3)
+    for server in range(servers.shape[1]):
+        total = servers[INPUTS, server] + servers[WEIGHTS, server] + servers[OUTPUTS, server] + servers[OTHER, server]
+        if total > 0.0:
+            used[uses] = server
+            uses += 1
+        for role in range(3):
+            each = servers[OTHER if role == OUTPUTS else role, server] / max(1, operands[role, ELEMENTS])
+            load[role] = max(load[role], each)
+    unit = float(product[UNIT_TICKS])
+    ends = unit * (product[FILL] + product[ROWS] + product[COLUMNS])
+    looked, ranks, bounds = np.empty(_LOOKS, np.int64), np.empty(_LOOKS), np.empty(_LOOKS)
+    kept = 0
+    for index in range(count):
+        row = features[index]
+        busiest = 0.0
+        for k in range(uses):
+            server = used[k]
+            busiest = max(
+                busiest,
+                servers[INPUTS, server] * row[OFTEN]
+                + servers[WEIGHTS, server] * row[OFTEN + 1]
+                + servers[OUTPUTS, server] * (row[OFTEN + 2] - 1.0)
+                + servers[OTHER, server],
+            )
+        busy = unit * row[BUSY]
+        bound = max(busy, busiest)
+        if bound >= MOST_TICKS:
+            continue
+        around = (
+            load[0] * row[TILE_ELEMENTS] + load[1] * row[TILE_ELEMENTS + 1] + load[2] * row[TILE_ELEMENTS + 2] + ends
+        )
+        rank = max(busy + row[BOXES] * around, busiest + row[BOXES] * unit * row[TILE_CYCLES])
+        if weights[OBJECTIVE] != LATENCY_OBJECTIVE:
+            moved = (
+                once[INPUTS] * row[OFTEN] + once[WEIGHTS] * row[OFTEN + 1] + once[OUTPUTS] * (row[OFTEN + 2] - 1.0)
+                + once[OTHER]
+            )  # fmt: skip
+            bound, rank = _score(weights, bound, moved, busy), _score(weights, rank, moved, busy)
+        if kept == _LOOKS and rank >= ranks[kept - 1]:
+            continue
+        place = min(kept, _LOOKS - 1)
+        while place > 0 and ranks[place - 1] > rank:
+            ranks[place], bounds[place], looked[place] = ranks[place - 1], bounds[place - 1], looked[place - 1]
+            place -= 1
+        ranks[place], bounds[place], looked[place] = rank, bound, index
+        kept = min(kept + 1, _LOOKS)
+    if kept == 0:
+        return TOO_LONG
+    boxes = np.empty((MOST_BOXES, BOX_COLUMNS), np.int64)
+    most = MOST_BOXES * (operands.shape[0] + 3)
+    moves, sizes = np.empty((most, 6), np.int64), np.empty((most, 2))
+    claims = np.empty((5, servers.shape[1]), np.int64)
+    best_score = best_moved = best_ticks = np.inf
+    for place in range(kept):
+        if bounds[place] > best_score or ranks[place] > _HOPELESS * best_score:
+            continue
+        index = looked[place]
+        ticks, moved = plan_ticks(
+            product, operands, epilogue, plans[index], links, drams, tick_hz, boxes, moves, sizes, claims
+        )
+        score = _score(weights, ticks, moved, unit * features[index, BUSY])
+        if score < best_score or (score == best_score and moved < best_moved):
+            best_score, best_moved, best_ticks = score, moved, ticks
+            for side in range(4):
+                best[side] = plans[index, side]
+    grain = np.empty((3, 2), np.int64)
+    grains(product, grain)
+    near, feature = np.empty((1, 4), np.int64), np.empty((1, FEATURES))
+    plan = np.empty(4, np.int64)
+    for _ in range(_MOVES):
+        before = best_score
+        for axis in range(3):
+            total = grain[axis, 1]
+            for step in (-1, 1):
+                for side in range(4):
+                    plan[side] = best[side]
+                tiles = -(-total // best[axis]) + step
+                if tiles < 1 or tiles > total or -(-total // tiles) == best[axis]:
+                    continue
+                plan[axis] = -(-total // tiles)
+                if not fits(product, grain, plan) or _add(product, grain, plan, near, feature, 0) == 0:
+                    continue
+                busiest = unit * feature[0, BUSY]
+                for k in range(uses):
+                    server = used[k]
+                    busiest = max(
+                        busiest,
+                        servers[INPUTS, server] * feature[0, OFTEN]
+                        + servers[WEIGHTS, server] * feature[0, OFTEN + 1]
+                        + servers[OUTPUTS, server] * (feature[0, OFTEN + 2] - 1.0)
+                        + servers[OTHER, server],
+                    )
+                if busiest >= MOST_TICKS or (busiest >= best_ticks and weights[OBJECTIVE] == LATENCY_OBJECTIVE):
+                    continue
+                ticks, moved = plan_ticks(
+                    product, operands, epilogue, plan, links, drams, tick_hz, boxes, moves, sizes, claims
+                )
+                score = _score(weights, ticks, moved, unit * feature[0, BUSY])
+                if score < best_score or (score == best_score and moved < best_moved):
+                    best_score, best_moved, best_ticks = score, moved, ticks
+                    for side in range(4):
+                        best[side] = plan[side]
+        if best_score >= before:
+            break
+    return best_ticks
+
+
+@_compiled
+def search(product, operands, epilogue, links, drams, tick_hz, weights, best):
+    """The best plan found: grains of a tile along M, N and K and the operand held, in `best`.
+
+    Returns its ticks by itself, or NO_TILE where none fits its buffers, TOO_LONG where every plan passes 2**60 ticks.
+    """
+    plans, features = np.empty((MOST_PLANS, 4), np.int64), np.empty((MOST_PLANS, FEATURES))
+    count = candidates(product, plans, features)
+    if count < 0:
+        return NO_TILE
+    return choose(
+        product, operands, epilogue, plans, features, count, links, drams, tick_hz, weights, best
+    )  # fmt: skip

@@ -1,0 +1,72 @@
+"""Laying out a group of nests on a unit, and choosing the unit where a description names several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from accelsim.errors import DoesNotFitError, UnsupportedError
+from accelsim.hw.schema import Dram, Hardware
+from accelsim.ir import LoopNest, Node
+from accelsim.mapping.context import Context
+from accelsim.mapping.dataflows import DATAFLOWS
+from accelsim.mapping.sparsity import sparse_stages
+from accelsim.mapping.stage import Stage
+from accelsim.mapping.view import nest_key
+
+
+def lay_out(context: Context, unit_name: str, node: Node, nests: Sequence[LoopNest]) -> tuple[Stage, ...]:
+    """Stages of nests that share a unit. Raises what the unit's dataflow raises."""
+    unit = context.hardware.units[unit_name]
+    if unit.sparse:
+        return sparse_stages(context, unit_name, unit, node, nests)
+    return DATAFLOWS[unit.kind](context, unit_name, unit, node, nests)
+
+
+def fastest_unit(context: Context, node: Node, nest: LoopNest, units: Sequence[str]) -> str:
+    """Of several units the one with the least estimated time for a nest by itself, the first of equals.
+
+    Raises UnsupportedError, or DoesNotFitError where only room is missing, if none can run it.
+    """
+    if len(units) == 1:
+        return units[0]
+    key = (units, node.op, context.workload.shape(nest))
+    if key not in context.chosen:
+        found: list[tuple[float, int]] = []
+        refused: list[UnsupportedError | DoesNotFitError] = []
+        for index, name in enumerate(units):
+            try:
+                stages = lay_out(context, name, node, (nest,))
+            except (UnsupportedError, DoesNotFitError) as error:
+                refused.append(error)
+            else:
+                found.append((estimated_seconds(context.hardware, stages), index))
+        if not found:
+            kind = DoesNotFitError if all(isinstance(e, DoesNotFitError) for e in refused) else UnsupportedError
+            reasons = "; ".join(str(error) for error in refused)
+            raise kind(
+                f"none of the units {', '.join(units)} runs '{nest_key(node, nest)}': {reasons}",
+                [failure for error in refused for failure in error.failures],
+            )
+        context.contested |= len(found) > 1 or any(isinstance(error, DoesNotFitError) for error in refused)
+        context.chosen[key] = units[min(found)[1]]
+    return context.chosen[key]
+
+
+def estimated_seconds(hardware: Hardware, stages: Iterable[Stage]) -> float:
+    """Each stage for itself: the longest of unit, channels and DRAMs, and what comes before and after."""
+    total = 0.0
+    for stage in stages:
+        clock = hardware.unit_clock_hz(stage.unit)
+        busy = {"": stage.compute_cycles / clock}
+        for times, transfers in ((stage.tiles, stage.streams), (stage.rounds, (*stage.held, *stage.stores))):
+            for transfer in transfers:
+                link = hardware.links[transfer.link]
+                size = times * transfer.beats * link.beat_bytes
+                rate = link.beat_bytes / link.cycles_per_beat * hardware.link_clock_hz(transfer.link)
+                channel = f"{transfer.link} {transfer.write}"
+                busy[channel] = busy.get(channel, 0.0) + size / rate
+                memory = hardware.memories[link.memory]
+                if isinstance(memory, Dram):
+                    busy[f"memory {link.memory}"] = busy.get(f"memory {link.memory}", 0.0) + size / memory.bytes_per_s
+        total += max(busy.values()) + stage.fill_cycles / clock
+    return total

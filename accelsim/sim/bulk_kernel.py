@@ -1,0 +1,307 @@
+"""Many points at once: the kernels that plan, book and run one sequence of layouts on a list of hardware records.
+
+Nothing of a model's meaning is here: plans come from `mapping/kernel.py`, rows are run by `sim/kernel.py`. What is new
+is what makes points cheap. Candidates of a product are listed once for all points with the same array and buffers.
+A row is run once for each state it is met in: all times are max and + of durations, so a row that starts with its
+servers free in the same relation to its start takes the same ticks, for the same causes, and leaves them alike.
+
+    slots     [slots, 4]: layout, number of its place, number of its node, whether loads may run ahead here
+    layouts   [layouts, 2]: first box of a fixed one (or -1) and their number, or the product (and 0)
+    rows      a box on a slot; two classes a box: its loads run ahead (in a group), or not
+"""
+
+# ruff: noqa: PLR0917  (kernels take plain arrays and numbers, by position)
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+import functools
+
+from accelsim.kernel_cache import use_kernel_cache
+
+use_kernel_cache()
+
+import numpy as np  # noqa: E402
+from numba import njit  # noqa: E402
+
+from accelsim.mapping import kernel as mapping  # noqa: E402
+from accelsim.sim import kernel  # noqa: E402
+
+_compiled = functools.partial(njit, cache=True, nogil=True)
+# Columns of slots and layouts.
+LAYOUT, PLACE, NODE, AHEAD = range(4)
+BOXES, PRODUCT = range(2)
+# Columns beside a box, of its stage: the unit, the buffer of what it holds (-1: none), start-ups of a held load.
+UNIT, MEMORY, REQUESTS, FLUSH, CAUSE = range(5)
+STAGE_COLUMNS = 5
+# Columns of what a point gives, before the cycles of each unit.
+TICKS, READ_BYTES, WRITTEN_BYTES, STATUS = range(4)
+DONE, NO_TILE, TOO_LONG = range(3)
+_REMEMBERED = 4096
+_MOST_TICKS = 2.0**60
+
+
+@_compiled
+def list_candidates(products, plans, features, counts):
+    """The candidates of each product, for all points with this array and these buffers."""
+    for number in range(products.shape[0]):
+        counts[number] = mapping.candidates(products[number], plans[number], features[number])
+
+
+@_compiled
+def _fill_class(box, stage, grouped, ticks, claims, rows, read, write, held, store, number):
+    """A row class from a box and what it claims of each server. Returns whether it has a held load."""
+    row = rows[number]
+    row[kernel.OUTER], row[kernel.INNER], row[kernel.TAIL] = box[mapping.OUTER], box[mapping.INNER], box[mapping.TAIL]
+    row[kernel.COMPUTE] = box[mapping.CYCLES] * ticks
+    row[kernel.FLUSH] = stage[FLUSH] * ticks
+    row[kernel.FILL] = box[mapping.BOX_FILL] * ticks
+    row[kernel.DEPTH] = box[mapping.DEPTH]
+    row[kernel.LATENCY] = claims[4, 0] * stage[REQUESTS]
+    row[kernel.STREAM_LATENCY] = row[kernel.SERIAL] = 0
+    row[kernel.CAUSE] = stage[CAUSE]
+    row[kernel.GROUP], row[kernel.SLOTS] = grouped, box[mapping.SLOTS] if grouped else 1
+    loads = False
+    for server in range(claims.shape[1]):
+        read[number, server], write[number, server] = claims[0, server], claims[1, server]
+        held[number, server], store[number, server] = claims[2, server], claims[3, server]
+        loads = loads or claims[2, server] > 0
+    return loads
+
+
+@_compiled
+def _most_ticks(row, claims, number_of_servers):
+    """No run of a row takes more ticks than all it does in a line."""
+    tile = float(row[kernel.COMPUTE])
+    iteration = float(row[kernel.FLUSH] + row[kernel.LATENCY])
+    for server in range(number_of_servers):
+        tile += claims[0, server] + claims[1, server]
+        iteration += claims[2, server] + claims[3, server]
+    tiles = float(row[kernel.OUTER]) * row[kernel.INNER] + row[kernel.TAIL]
+    return tiles * tile + (row[kernel.OUTER] + 1.0) * iteration + row[kernel.FILL]
+
+
+@_compiled
+def _moved_bytes(box, moves, sizes, written):
+    """Bytes over all links in one direction, as `Stage.moved_bytes` counts them."""
+    tile = iteration = end = 0.0
+    for number in range(box[mapping.FIRST], box[mapping.LAST]):
+        if (moves[number, mapping.WRITE] != 0) == written:
+            if moves[number, mapping.KIND] == mapping.STREAM:
+                tile += sizes[number, mapping.SIZE_BYTES]
+            elif moves[number, mapping.KIND] == mapping.LOAD:
+                iteration += sizes[number, mapping.SIZE_BYTES]
+            else:
+                end += sizes[number, mapping.SIZE_BYTES]
+    tiles = box[mapping.OUTER] * box[mapping.INNER] + box[mapping.TAIL]
+    rounds = box[mapping.OUTER] + (box[mapping.TAIL] > 0)
+    return round(tile * tiles + (iteration + end) * rounds)
+
+
+@_compiled
+def run_points(
+    products, operands, operand_counts, epilogues, epilogue_counts, fixed, units_of, memories_of,
+    plans, features, counts, boxes, moves, sizes, stages, fixed_operands, layouts, slots, everywhere, memory_count,
+    links, drams, tick_hz, unit_ticks, ticks_per_cycle, objective, chosen, results, stalls,
+):  # fmt: skip
+    """Simulate points. Writes `results` [points, 4 + units], `stalls` [points, causes] in cycles
+    and, for each product, the plan chosen for the last point in `chosen` [products, 4].
+
+    `fixed` [products, 4] are plans that a description gives (-1: none). `boxes`, `moves`, `sizes` and `stages` begin
+    with those of fixed layouts; there is room behind them for those of products. `everywhere` says that parameters
+    are prefetched across nodes.
+    """
+    product_count, slot_count = products.shape[0], slots.shape[0]
+    fixed_boxes = 0
+    for layout in range(layouts.shape[0]):
+        if layouts[layout, BOXES] >= 0:
+            fixed_boxes = max(fixed_boxes, layouts[layout, BOXES] + layouts[layout, PRODUCT])
+    fixed_moves = boxes[fixed_boxes - 1, mapping.LAST] if fixed_boxes else 0
+    servers = 2 * links.shape[1] + drams.shape[1]
+    classes = 2 * boxes.shape[0]
+    rows = np.zeros((classes, kernel.COLUMNS), np.int64)
+    read, write = np.zeros((classes, servers), np.int64), np.zeros((classes, servers), np.int64)
+    held, store = np.zeros((classes, servers), np.int64), np.zeros((classes, servers), np.int64)
+    claims = np.zeros((5, servers), np.int64)
+    loads = np.zeros(boxes.shape[0], np.int64)
+    moved = np.zeros((boxes.shape[0], 2), np.int64)
+    limit = np.zeros(boxes.shape[0])
+    start, number_of = np.zeros(product_count, np.int64), np.zeros(product_count, np.int64)
+    most = slot_count * mapping.MOST_BOXES
+    sequence, place = np.zeros(most, np.int64), np.zeros(most, np.int64)
+    follower = np.zeros(most, np.int64)
+    group_count = memory_count * (1 + 2 * (slot_count + 1)) + 1
+    latest, stamp = np.zeros(group_count, np.int64), np.zeros(group_count, np.int64)
+    ready = np.zeros(most, np.int64)
+    scratch = kernel.new_scratch(servers)
+    times, causes = np.zeros(kernel.TIMES, np.int64), np.zeros(kernel.CAUSE_COUNT, np.int64)
+    heads = np.full(classes * (classes + 2), -1, np.int32)
+    used = np.zeros(_REMEMBERED, np.int64)
+    chain = np.zeros(_REMEMBERED, np.int64)
+    entry, leaving = np.zeros((_REMEMBERED, servers + 1), np.int64), np.zeros((_REMEMBERED, servers + 1), np.int64)
+    took = np.zeros((_REMEMBERED, 1 + kernel.CAUSE_COUNT), np.int64)
+    free = np.zeros(servers + 1, np.int64)
+    remembered = 0
+    for point in range(results.shape[0]):
+        for k in range(results.shape[1]):
+            results[point, k] = 0
+        for k in range(stalls.shape[1]):
+            stalls[point, k] = 0
+        hz = float(tick_hz[point])
+        box_count, move_count = fixed_boxes, fixed_moves
+        status = DONE
+        for number in range(product_count):
+            product, unit = products[number], units_of[number]
+            product[mapping.UNIT_TICKS] = unit_ticks[point, unit]
+            own = operands[number, : operand_counts[number]]
+            functions = epilogues[number, : epilogue_counts[number]]
+            plan = chosen[number]
+            if fixed[number, 0] > 0:
+                for k in range(4):
+                    plan[k] = fixed[number, k]
+            elif counts[number] < 0:
+                status = NO_TILE
+            else:
+                ticks = mapping.choose(
+                    product, own, functions, plans[number], features[number], counts[number], links[point],
+                    drams[point], hz, objective, plan,
+                )  # fmt: skip
+                if ticks < 0:
+                    status = TOO_LONG
+            if status != DONE:
+                break
+            start[number] = box_count
+            count = mapping.expand(
+                product, own, functions, plan, boxes[box_count:], moves[move_count:], sizes[move_count:]
+            )
+            number_of[number] = count
+            for index in range(box_count, box_count + count):
+                box = boxes[index]
+                box[mapping.FIRST] += move_count
+                box[mapping.LAST] += move_count
+                stage = stages[index]
+                stage[UNIT], stage[MEMORY], stage[REQUESTS] = unit, memories_of[number, plan[3]], 1
+                stage[FLUSH] = 0
+                stage[CAUSE] = 0
+            move_count = boxes[box_count + count - 1, mapping.LAST]
+            box_count += count
+        results[point, STATUS] = status
+        if status != DONE:
+            continue
+        # Row classes.
+        which = -1
+        for index in range(box_count):
+            box, stage = boxes[index], stages[index]
+            while which + 1 < product_count and index >= start[which + 1] and index >= fixed_boxes:
+                which += 1
+            own = fixed_operands if index < fixed_boxes else operands[which]
+            mapping.book(box, own, moves, sizes, links[point], drams[point], hz, claims)
+            ticks = unit_ticks[point, stage[UNIT]]
+            for grouped in range(2):
+                loads[index] = _fill_class(
+                    box, stage, grouped, ticks, claims, rows, read, write, held, store, 2 * index + grouped
+                )
+            limit[index] = _most_ticks(rows[2 * index], claims, servers)
+            moved[index, 0] = _moved_bytes(box, moves, sizes, False)
+            moved[index, 1] = _moved_bytes(box, moves, sizes, True)
+        # The sequence of rows, and for each the next of its group.
+        length = 0
+        total = 0.0
+        for slot in range(slot_count):
+            layout = layouts[slots[slot, LAYOUT]]
+            begin, count = layout[BOXES], layout[PRODUCT]
+            if begin < 0:
+                begin, count = start[layout[PRODUCT]], number_of[layout[PRODUCT]]
+            for index in range(begin, begin + count):
+                box, stage = boxes[index], stages[index]
+                grouped = slots[slot, AHEAD] != 0 and stage[MEMORY] >= 0 and box[mapping.SLOTS] >= 2
+                key = 0
+                if grouped:
+                    key = 1 + stage[MEMORY]
+                    if not box[mapping.EARLY]:
+                        key += memory_count * (1 + slots[slot, PLACE])
+                    elif not everywhere:
+                        key += memory_count * (1 + slot_count + slots[slot, NODE])
+                sequence[length], place[length] = 2 * index + grouped, key
+                total += limit[index]
+                results[point, READ_BYTES] += moved[index, 0]
+                results[point, WRITTEN_BYTES] += moved[index, 1]
+                tiles = box[mapping.OUTER] * box[mapping.INNER] + box[mapping.TAIL]
+                results[point, STATUS + 1 + stage[UNIT]] += (
+                    tiles * box[mapping.CYCLES] + (box[mapping.OUTER] + (box[mapping.TAIL] > 0)) * stage[FLUSH]
+                )
+                length += 1
+        if not total <= _MOST_TICKS:
+            results[point, STATUS] = TOO_LONG
+            continue
+        for row in range(length - 1, -1, -1):
+            ready[row] = -1
+            if not loads[sequence[row] // 2]:
+                follower[row] = -2
+            else:
+                key = place[row]
+                follower[row] = latest[key] if key > 0 and stamp[key] == point + 1 else -1
+                if key > 0:
+                    latest[key], stamp[key] = row, point + 1
+        # The timeline, from row to row.
+        for number in range(remembered):
+            heads[used[number]] = -1
+        remembered = 0
+        for k in range(servers + 1):
+            free[k] = 0
+        now = 0
+        per_cycle = ticks_per_cycle[point]
+        for row in range(length):
+            kind, target = sequence[row], follower[row]
+            other = sequence[target] if target >= 0 else kind
+            code = kind * (classes + 2) + (other + 2 if target >= 0 else target + 2)
+            free[servers] = max(ready[row] - now, 0) if ready[row] >= 0 else -1
+            found = heads[code]
+            while found >= 0:
+                same = True
+                for k in range(servers + 1):
+                    if entry[found, k] != free[k]:
+                        same = False
+                        break
+                if same:
+                    break
+                found = chain[found] - 1
+            if found < 0:
+                for k in range(servers):
+                    scratch[0, kernel.FREE + k] = free[k]
+                end, _, done, _ = kernel.run_row(
+                    rows[kind], read[kind], write[kind], held[kind], store[kind], target > -2, held[other],
+                    rows[other, kernel.LATENCY], target >= 0, free[servers], 0, False, scratch, times, causes,
+                )  # fmt: skip
+                keep = remembered < _REMEMBERED
+                found = remembered if keep else _REMEMBERED - 1
+                if keep:
+                    chain[found] = heads[code] + 1
+                    heads[code] = found
+                    used[found] = code
+                    remembered += 1
+                else:
+                    # The last place is used over and over: take it out of its chain by a state that no row has.
+                    entry[found, servers] = -2
+                if keep:
+                    for k in range(servers + 1):
+                        entry[found, k] = free[k]
+                for k in range(servers):
+                    leaving[found, k] = max(scratch[0, kernel.FREE + k] - end, 0)
+                leaving[found, servers] = done
+                took[found, 0] = end
+                for k in range(kernel.CAUSE_COUNT):
+                    took[found, 1 + k] = causes[k]
+            if target >= 0:
+                ready[target] = now + leaving[found, servers]
+            for k in range(servers):
+                free[k] = leaving[found, k]
+            edge = -(-now // per_cycle)
+            running = now
+            for k in range(kernel.CAUSE_COUNT):
+                if took[found, 1 + k]:
+                    running += took[found, 1 + k]
+                    following = -(-running // per_cycle)
+                    stalls[point, k] += following - edge
+                    edge = following
+            now += took[found, 0]
+        results[point, TICKS] = now
