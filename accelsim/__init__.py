@@ -20,6 +20,7 @@ _PUBLIC = {
     "compile": "accelsim.engine",
     "example_inputs": "accelsim.evaluate.models",
     "explain": "accelsim.evaluate.explain",
+    "export_onnx": "accelsim.frontends.onnx_export",
     "load_activity": "accelsim.evaluate.models",
     "load_hardware": "accelsim.hw.load",
     "load_model": "accelsim.evaluate.models",

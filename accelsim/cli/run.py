@@ -12,7 +12,6 @@ from accelsim.cli.options import (
     format_option,
     input_options,
     mapping_option,
-    parsed_inputs,
     parsed_settings,
     quiet_option,
     scenario_options,
@@ -22,6 +21,7 @@ from accelsim.cli.progress import progress
 from accelsim.errors import DoesNotFitError, ToleranceError
 
 if TYPE_CHECKING:
+    from accelsim.frontends.inputs import InputOptions
     from accelsim.results.result import Result
 
 
@@ -51,9 +51,7 @@ def run(
     levers: bool,
     allow_unfit: bool,
     mapping: Path | None,
-    shapes: tuple[str, ...],
-    batch: int | None,
-    inputs: Path | None,
+    options: InputOptions,
     form: str,
     quiet: bool,
 ) -> None:
@@ -64,7 +62,6 @@ def run(
     trace.json.
     """
     sequence, overrides = chosen_tasks(task, tasks), parsed_settings(settings)
-    options = parsed_inputs(shapes, batch, inputs)
     from accelsim.evaluate import api
     from accelsim.report.text import report_sections
     from accelsim.report.verdict import verdict

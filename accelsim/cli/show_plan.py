@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,12 +13,14 @@ from accelsim.cli.options import (
     format_option,
     input_options,
     mapping_option,
-    parsed_inputs,
     parsed_settings,
     quiet_option,
 )
 from accelsim.cli.output import print_report, print_text
 from accelsim.cli.progress import progress
+
+if TYPE_CHECKING:
+    from accelsim.frontends.inputs import InputOptions
 
 
 @click.command("plan")
@@ -48,9 +51,7 @@ def show_plan(
     sparsity: str | None,
     mapping: Path | None,
     every: bool,
-    shapes: tuple[str, ...],
-    batch: int | None,
-    inputs: Path | None,
+    options: InputOptions,
     form: str,
     quiet: bool,
 ) -> None:
@@ -59,7 +60,7 @@ def show_plan(
     --format yaml prints a `mapping` section that fixes every choice as it is here: give it back with --mapping, or
     put it into a hardware file.
     """
-    overrides, options = parsed_settings(settings), parsed_inputs(shapes, batch, inputs)
+    overrides = parsed_settings(settings)
     from accelsim.evaluate import api
     from accelsim.report.plan import plan_headline, plan_sections
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,13 +12,15 @@ from accelsim.cli.options import (
     format_option,
     input_options,
     mapping_option,
-    parsed_inputs,
     parsed_settings,
     quiet_option,
     scenario_options,
 )
 from accelsim.cli.output import print_report, print_text
 from accelsim.cli.progress import progress
+
+if TYPE_CHECKING:
+    from accelsim.frontends.inputs import InputOptions
 
 
 @click.command("simulate")
@@ -40,9 +43,7 @@ def simulate(
     levers: bool,
     nodes: bool,
     mapping: Path | None,
-    shapes: tuple[str, ...],
-    batch: int | None,
-    inputs: Path | None,
+    options: InputOptions,
     form: str,
     quiet: bool,
 ) -> None:
@@ -52,7 +53,6 @@ def simulate(
     --format csv prints the nodes, one a row.
     """
     sequence, overrides = chosen_tasks(task, tasks), parsed_settings(settings)
-    options = parsed_inputs(shapes, batch, inputs)
     from accelsim.evaluate import api
     from accelsim.report.nodes import node_sections, nodes_csv
     from accelsim.report.text import report_sections

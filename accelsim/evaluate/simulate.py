@@ -52,7 +52,7 @@ def simulate_spec(
     options: InputOptions | None = None,
     progress: Progress = silent,
 ) -> Result:
-    """Time one frame, or the frames of `tasks` in order, without computing numbers.
+    """Time one frame, or the frames of `tasks` in order, without computing numbers or touching weights.
 
     `activity` is an assumption (uniform, skewed, worst-case), a file, or the name of one that ships with accelsim.
     `sparsity` declares zeros that the weights or activations have (see `sim.assumption.sparsity_for`). `mapping` is a
@@ -63,7 +63,8 @@ def simulate_spec(
         raise InputError("activity 'recorded' needs an execution: use `accelsim run`, or give a file or 'uniform'")
     described = hardware_for(hardware, overrides, mapping)
     names = tuple(tasks) or (task,)
-    loaded = load_tasks(model, names, options=options, progress=progress)
+    weights = _reads_weights(activity, described)
+    loaded = load_tasks(model, names, options=options, progress=progress, weights=weights)
     frames = {name: frame_of(one, activity_of(one.graph, activity, sparsity)) for name, one in loaded.items()}
     progress(f"timing on {described.name}")
     order = [frames[name] for name in names]
@@ -100,18 +101,32 @@ def plan_spec(
 ) -> Plan:
     """How one frame is laid out on the hardware. Raises what `simulate_spec` raises."""
     described = hardware_for(hardware, overrides, mapping)
-    loaded = load_tasks(model, (task,), options=options, progress=progress)[task]
+    weights = _reads_weights(activity, described)
+    loaded = load_tasks(model, (task,), options=options, progress=progress, weights=weights)[task]
     return plan_of(frame_of(loaded, activity_of(loaded.graph, activity, sparsity)), described)
 
 
+def _reads_weights(activity: str, hardware: Hardware) -> bool:
+    """Whether a timing depends on the values of weights: an activity file says on which it was recorded, and units that
+    skip zeros count them."""
+    return activity.endswith(".json") or any(unit.sparse for unit in hardware.units.values())
+
+
 def load_tasks(
-    model: str, names: Sequence[str | None], *, options: InputOptions | None, progress: Progress
+    model: str,
+    names: Sequence[str | None],
+    *,
+    options: InputOptions | None,
+    progress: Progress,
+    weights: bool = True,
 ) -> dict[str | None, LoadedModel]:
-    """The model for each distinct task, in order of first use (None: its first task)."""
+    """The model for each distinct task, in order of first use (None: its first task); see `load_model`."""
     loaded: dict[str | None, LoadedModel] = {}
     for name in dict.fromkeys(names):
         progress(f"loading {model}{f' for {name}' if name else ''}")
-        loaded[name] = load_model(model, task=name, options=options)
+        loaded[name] = load_model(model, task=name, options=options, weights=weights)
+        if loaded[name].note:
+            progress(loaded[name].note)
     return loaded
 
 

@@ -17,9 +17,7 @@ from accelsim.ir.frozen import FrozenMap
 from accelsim.results.codec import decode, encode
 from accelsim.results.equivalence import (
     Equivalence,
-    EquivalenceEntry,
     Executor,
-    NodeDifference,
     equivalence_from_json,
     equivalence_to_json,
 )
@@ -28,29 +26,6 @@ from accelsim.results.memory import MemoryUse
 
 if TYPE_CHECKING:
     import pandas
-
-__all__ = [
-    "Alternative",
-    "EnergyEvent",
-    "Equivalence",
-    "EquivalenceEntry",
-    "EstimateEffect",
-    "Event",
-    "Executor",
-    "Failure",
-    "FrameResult",
-    "Lever",
-    "MemoryUse",
-    "NodeDifference",
-    "NodeResult",
-    "Provenance",
-    "Range",
-    "ResourceUse",
-    "Result",
-    "Scenario",
-    "Stage",
-    "Stop",
-]
 
 FORMAT = "accelsim-result/1"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from accelsim.evaluate.suites.golden import GoldenRow, GoldenSuite, Simulated
-from accelsim.frontends.topology import SizesOnly
+from accelsim.ir.weights import SizesOnly
 from accelsim.hw.load import load_hardware
 from accelsim.hw.schema import DotUnit, Hardware
 from accelsim.hw.sparse import Unstructured

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from accelsim.evaluate.load import load_model
-from accelsim.frontends.topology import SizesOnly
+from accelsim.ir.weights import SizesOnly
 from accelsim.hw.load import load_hardware
 from accelsim.hw.schema import Hardware
 from accelsim.ir.graph import Graph, Tensor

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from accelsim.evaluate.suites.golden import GoldenRow, GoldenSuite, Simulated
-from accelsim.frontends.topology import SizesOnly
+from accelsim.ir.weights import SizesOnly
 from accelsim.hw.load import load_hardware
 from accelsim.ir import Activity, Graph, Tensor
 from accelsim.ir.sparsity import parse_sparsity
