@@ -28,6 +28,12 @@ class DoesNotFitError(AccelsimError):
     exit_code = 3
 
 
+class FailedPointsError(AccelsimError):
+    """Points of a sweep failed, and the user asked to be told by the exit code."""
+
+    exit_code = 4
+
+
 class ToleranceError(AccelsimError):
     """A comparison or a validation left its tolerance."""
 
