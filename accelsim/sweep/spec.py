@@ -21,7 +21,7 @@ Frozen = Annotated[Mapping[str, Values], *_FROZEN]
 Sense = Literal["minimise", "maximise"]
 
 
-_DEFAULT_OBJECTIVES: FrozenMap[str, Sense] = FrozenMap({"latency_s": "minimise", "energy_j": "minimise"})
+_DEFAULT_OBJECTIVES: dict[str, Sense] = {"latency_s": "minimise", "energy_j": "minimise"}
 
 
 class ModelChoice(Part):
@@ -82,7 +82,7 @@ class SweepSpec(Part):
     settings: Settings = Settings()
     activity: str = "uniform"
     where: tuple[str, ...] = ()
-    objectives: Annotated[Mapping[str, Sense], *_FROZEN] = FrozenMap({"latency_s": "minimise", "energy_j": "minimise"})
+    objectives: Annotated[Mapping[str, Sense], *_FROZEN] = FrozenMap(_DEFAULT_OBJECTIVES)
     limits: tuple[str, ...] = ()
     strategy: Strategy = Grid()
     seed: int = Field(default=0, ge=0)
