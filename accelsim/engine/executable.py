@@ -11,7 +11,7 @@ import numpy as np
 from accelsim.engine.arena import Arena
 from accelsim.engine.kernel import NUMPY_TYPES, Array
 from accelsim.engine.plan import Plan, make_plan
-from accelsim.engine.routed import RoutedNode, forced_ids, routed_nodes
+from accelsim.engine.routed import RoutedNode, forced_ids, mixing_nodes, routed_nodes
 from accelsim.engine.team import Team, one_blas_thread
 from accelsim.errors import AccelsimError, InputError, InternalError, did_you_mean
 from accelsim.ir import Activity, FrozenMap, Graph
@@ -41,17 +41,18 @@ def compile(graph: Graph, *, threads: int = 2) -> Executable:
 
     if threads < 1:
         raise InputError(f"threads is {threads}, needs at least 1")
-    return Executable(make_plan(graph, KERNELS, Team(threads)), threads=threads)
+    return Executable(make_plan(graph, KERNELS, Team(threads)), graph, threads=threads)
 
 
 class Executable:
     """A planned graph. Any number of threads may call it: each call has an arena of its own."""
 
-    def __init__(self, plan: Plan, *, threads: int) -> None:
+    def __init__(self, plan: Plan, graph: Graph, *, threads: int) -> None:
         self.plan = plan
-        self.graph = plan.graph
+        self.graph = graph
         self.threads = threads
         self._routed: Mapping[str, RoutedNode] = routed_nodes(plan)
+        self._mixing: Mapping[str, str] = mixing_nodes(plan)
         self._idle: list[Arena] = []
 
     def __call__(
@@ -60,13 +61,15 @@ class Executable:
         *,
         routing: Activity | None = None,
         keep: Collection[str] | str | None = None,
+        finite: bool = True,
     ) -> Run:
         """Execute. `routing` gives the experts that tokens must take; gates are then read at those.
 
-        `keep` names tensors to copy ('all': every node's outputs and the inputs). Raises InputError for
-        inputs that do not fit the graph or are not finite, and for a routing that does not fit its nodes.
+        `keep` names tensors to copy ('all': every node's outputs and the inputs). Without `finite` inputs may
+        hold infinities and NaN. Raises InputError for inputs that do not fit the graph or must be finite and
+        are not, and for a routing that does not fit its nodes.
         """
-        arrays = self._checked(inputs)
+        arrays = self._checked(inputs, finite)
         forced = {} if routing is None else forced_ids(self._routed, routing)
         wanted = self._wanted(keep)
         try:
@@ -82,6 +85,7 @@ class Executable:
         self, arena: Arena, inputs: Mapping[str, Array], forced: Mapping[str, Array], wanted: Collection[str]
     ) -> Run:
         routed: dict[str, tuple[Array, Array]] = {}
+        shares: dict[str, Array] = {}
         kept = {name: arena.arrays[name].copy() for name in wanted if name in self.plan.constants}
         at_step = self._kept_at(wanted)
         started = time.perf_counter()
@@ -99,6 +103,8 @@ class Executable:
                     raise InternalError(f"node '{node.name}' ({node.op}) failed: {error}") from error
                 if node.name in self._routed:
                     routed[node.name] = self._routed[node.name].copies(arena.arrays)
+                if node.name in self._mixing:
+                    shares[node.name] = arena.arrays[self._mixing[node.name]].copy()
                 for name in at_step.get(bound.step.index, ()):
                     kept[name] = arena.arrays[name].copy()
         outputs = {name: arena.arrays[name].copy() for name in self.graph.outputs}
@@ -107,11 +113,12 @@ class Executable:
             source="forced" if forced else "engine",
             routings=FrozenMap({name: self._routed[name].routing(*pair) for name, pair in routed.items()}),
             graph_digest=self.graph.digest,
+            kernel_shares=FrozenMap({name: tuple(map(tuple, rows.tolist())) for name, rows in shares.items()}),
         )
         return Run(outputs, activity, latency_s, self.plan.peak_bytes, kept)
 
-    def _checked(self, inputs: Mapping[str, Array] | Array) -> dict[str, Array]:
-        """Inputs by name, of the graph's shapes and formats, finite. Raises InputError."""
+    def _checked(self, inputs: Mapping[str, Array] | Array, finite: bool) -> dict[str, Array]:
+        """Inputs by name, of the graph's shapes and formats, `finite` if wanted. Raises InputError."""
         graph = self.graph
         if not isinstance(inputs, Mapping):
             if len(graph.inputs) != 1:
@@ -133,7 +140,7 @@ class Executable:
                 raise InputError(
                     f"input '{name}' is {array.dtype} {list(array.shape)}, needs {dtype} {list(tensor.shape)}"
                 )
-            if not np.isfinite(array).all():
+            if finite and not np.isfinite(array).all():
                 bad = int(array.size - np.isfinite(array).sum())
                 raise InputError(f"input '{name}' has {bad} of {array.size} values that are infinite or NaN")
             checked[name] = array

@@ -13,6 +13,7 @@ from accelsim.engine.memory import Block, Slot, place_blocks
 from accelsim.engine.team import Team
 from accelsim.errors import InternalError, UnsupportedError
 from accelsim.ir import Graph, Node, Tensor
+from accelsim.ops.expand import expanded
 from accelsim.ops.registry import op_spec
 from accelsim.ops.spec import OpSpec, types_of
 
@@ -41,6 +42,8 @@ class Step:
 class Plan:
     """Steps in order, and the places of tensors.
 
+    `graph` is the graph that was given, in which ops that have an expansion and no kernel are written out.
+
     `arena_bytes` holds graph inputs, intermediates and the kernels' scratch, reused by liveness.
     `weight_bytes` are the constants, once each, and what was packed or folded from them. `scratch_bytes` is
     what lies beside the arena while the most demanding node without a kernel runs: its results (temporaries
@@ -67,12 +70,13 @@ class Plan:
 
 def make_plan(graph: Graph, kernels: Mapping[str, Prepare], team: Team) -> Plan:
     """Plan `graph` with the given kernels. UnsupportedError for number formats that the engine lacks."""
-    for name, tensor in graph.tensors.items():
+    written = expanded(graph, lambda node: "" if node.op in kernels else op_spec(node.op).default_form)
+    for name, tensor in written.tensors.items():
         _check_format(name, tensor)
-    planner = _Planner(graph, kernels, team)
-    for name in graph.inputs:
+    planner = _Planner(written, kernels, team)
+    for name in written.inputs:
         planner.new_tensor(name, -1)
-    for index, node in enumerate(graph.nodes):
+    for index, node in enumerate(written.nodes):
         planner.add(index, node)
     return planner.finish()
 

@@ -17,12 +17,18 @@ MACS_APART = 4 << 20
 """Products smaller than this are not split: handing over a piece takes about as long as they do."""
 
 
+def row_pieces(rows: int, macs_each: int) -> tuple[int, int]:
+    """Into how many pieces the rows of a product fall, and the rows of each (the last one may have fewer)."""
+    pieces = max(1, rows // ROWS_APART) if rows * macs_each >= MACS_APART else 1
+    step = -(-rows // pieces)
+    return -(-rows // step), step
+
+
 def prepare_linear(operands: Operands) -> Kernel | None:
     if not operands.all_float32:
         return None
     rows, (outputs, reduce) = leading(operands.shape(0)), operands.shape(1)
-    pieces = max(1, rows // ROWS_APART) if rows * outputs * reduce >= MACS_APART else 1
-    step = -(-rows // pieces)
+    pieces, step = row_pieces(rows, outputs * reduce)
 
     def run(call: Call) -> None:
         x, weight, bias = rows_of(call.input(0)), call.input(1).T, call.optional(2)

@@ -1,4 +1,7 @@
-"""Nodes that choose experts: recording what they chose, and making them choose what another run did."""
+"""Nodes that choose experts: recording what they chose, and making them choose what another run did.
+
+Nodes that mix kernels are recorded too; their shares follow from the input and cannot be forced.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +51,16 @@ def routed_nodes(plan: Plan) -> dict[str, RoutedNode]:
         tokens, top_k, experts = spec.routing_shape(types_of(plan.graph, node), node.attrs)
         ids, gates = (node.outputs[spec.outputs.index(name)] for name in ("ids", "gates"))
         found[node.name] = RoutedNode(node.name, tokens, top_k, experts, ids, gates, step.kernel.forcible)
+    return found
+
+
+def mixing_nodes(plan: Plan) -> dict[str, str]:
+    """By node that mixes kernels, the output that holds the shares [samples, K] of each."""
+    found: dict[str, str] = {}
+    for step in plan.steps:
+        spec = op_spec(step.node.op)
+        if spec.shares:
+            found[step.node.name] = step.node.outputs[spec.outputs.index(spec.shares)]
     return found
 
 

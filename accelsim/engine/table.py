@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from accelsim.engine.adapted import prepare_adapted_linear, prepare_dynamic_conv, prepare_pixel_difference
 from accelsim.engine.convolution import prepare_conv2d
 from accelsim.engine.experts import prepare_moe
 from accelsim.engine.kernel import Prepare
@@ -34,12 +35,14 @@ _NUMPY: Mapping[str, np.ufunc] = {
 
 KERNELS: Mapping[str, Prepare] = {
     **{op: prepare_ufunc(function) for op, function in _NUMPY.items()},
+    "adapted_linear": prepare_adapted_linear,
     "attention": prepare_attention,
     "avg_pool2d": prepare_avg_pool,
     "batch_norm": prepare_batch_norm,
     "concat": prepare_concat,
     "conv2d": prepare_conv2d,
     "div": prepare_div,
+    "dynamic_conv2d": prepare_dynamic_conv,
     "erf": prepare_erf,
     "expand": prepare_expand,
     "gelu": prepare_gelu,
@@ -48,6 +51,7 @@ KERNELS: Mapping[str, Prepare] = {
     "matmul": prepare_matmul,
     "max_pool2d": prepare_max_pool,
     "moe": prepare_moe,
+    "pixel_difference_conv2d": prepare_pixel_difference,
     "relu": prepare_relu,
     "reshape": prepare_reshape,
     "resize": prepare_resize,

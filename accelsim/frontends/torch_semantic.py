@@ -85,8 +85,20 @@ def _routing(site: Site, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     return [ids[..., :top_k].contiguous(), gates[..., :top_k].contiguous()]
 
 
+def _kernel_shares(site: Site, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Shares of the kernels by the definition: pooled input, two layers, softmax at the temperature."""
+    weights = {operand: tensor.detach() for operand, _, tensor in site.parameters}
+    temperature = site.attrs["temperature"]
+    assert isinstance(temperature, float | int)
+    hidden = torch.relu(inputs[0].mean(dim=(2, 3)) @ weights["fc1_w"].T)
+    return [torch.softmax((hidden @ weights["fc2_w"].T + weights["fc2_b"]) / temperature, dim=-1)]
+
+
 # What an op returns beside the output of the user's forward.
-_MORE_OUTPUTS: Mapping[str, Callable[[Site, Sequence[torch.Tensor]], list[torch.Tensor]]] = {"moe": _routing}
+_MORE_OUTPUTS: Mapping[str, Callable[[Site, Sequence[torch.Tensor]], list[torch.Tensor]]] = {
+    "moe": _routing,
+    "dynamic_conv2d": _kernel_shares,
+}
 
 
 @contextmanager

@@ -50,14 +50,21 @@ class Routing:
         return cls(tuple(queues), len(frozen_ids), len(frozen_ids[0]) if frozen_ids else 0, frozen_ids, frozen_gates)
 
 
+Shares = tuple[tuple[float, ...], ...]
+
+
 @dataclass(frozen=True)
 class Activity:
-    """Routings by node name. `source` says where they come from and is printed beside every number they lead to."""
+    """Routings by node name. `source` says where they come from and is printed beside every number they lead to.
+
+    `kernel_shares` are, by node that mixes kernels, the shares of its K kernels for each sample, which sum to 1.
+    """
 
     source: str
     routings: FrozenMap[str, Routing] = field(default_factory=FrozenMap)
     graph_digest: str = ""
     precision: str = "float32"
+    kernel_shares: FrozenMap[str, Shares] = field(default_factory=FrozenMap)
 
     def to_json(self) -> str:
         """The text of an activity file."""
@@ -75,6 +82,7 @@ class Activity:
                 }
                 for name, r in self.routings.items()
             },
+            **({"kernel_shares": dict(self.kernel_shares)} if self.kernel_shares else {}),
         }
         return json.dumps(record) + "\n"
 
@@ -96,6 +104,7 @@ def load_activity(path: Path, *, nodes: Mapping[str, tuple[int, int, int]], grap
     try:
         found = {name: _routing(entry) for name, entry in record["routings"].items()}
         source = str(record["source"])
+        shares = {name: _shares(name, rows) for name, rows in record.get("kernel_shares", {}).items()}
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise InputError(f"{path}: not an activity file: {type(error).__name__}: {error}") from None
     shared = found.get("*")
@@ -127,7 +136,15 @@ def load_activity(path: Path, *, nodes: Mapping[str, tuple[int, int, int]], grap
         f"recorded at {precision}": precision != "float32",
     }
     told = ", ".join(remark for remark, holds in remarks.items() if holds)
-    return Activity(f"{source} ({told})" if told else source, FrozenMap(routings), recorded_on, precision)
+    source = f"{source} ({told})" if told else source
+    return Activity(source, FrozenMap(routings), recorded_on, precision, FrozenMap(shares))
+
+
+def _shares(name: str, rows: Sequence[Sequence[float]]) -> Shares:
+    shares = tuple(tuple(float(share) for share in row) for row in rows)
+    if not shares or any(len(row) != len(shares[0]) or not row or min(row) < 0 for row in shares):
+        raise ValueError(f"kernel_shares of '{name}' need a row of numbers >= 0 for each sample, all of one length")
+    return shares
 
 
 def _routing(entry: Mapping[str, object]) -> Routing:

@@ -1,10 +1,13 @@
 """What is computed: a file for each op or close family. Importing the room registers the built-in ops."""
 
 from accelsim.ops.activation import GELU, RELU
+from accelsim.ops.adapted_linear import ADAPTED_LINEAR
 from accelsim.ops.attention import ATTENTION
 from accelsim.ops.channel_norm import GROUP_NORM, INSTANCE_NORM, LOCAL_RESPONSE_NORM, RMS_NORM
 from accelsim.ops.conv import CONV2D
 from accelsim.ops.conv_transpose import CONV_TRANSPOSE2D
+from accelsim.ops.cross_task import CROSS_TASK_ATTENTION
+from accelsim.ops.dynamic_conv import DYNAMIC_CONV2D
 from accelsim.ops.einsum import EINSUM
 from accelsim.ops.elementwise import BINARY
 from accelsim.ops.indexing import GATHER, ONE_HOT, SCATTER_ADD
@@ -14,6 +17,7 @@ from accelsim.ops.moe import MOE
 from accelsim.ops.norm import BATCH_NORM, LAYER_NORM
 from accelsim.ops.order import ARGSORT, TOP_K
 from accelsim.ops.pad import PAD
+from accelsim.ops.pixel_difference import PIXEL_DIFFERENCE_CONV2D
 from accelsim.ops.pool import AVG_POOL2D, MAX_POOL2D
 from accelsim.ops.quantize import DEQUANTIZE_LINEAR, QUANTIZE_LINEAR
 from accelsim.ops.rearrange import DEPTH_TO_SPACE, REVERSE, SPACE_TO_DEPTH, SPLIT, TILE
@@ -38,7 +42,7 @@ BUILT_IN = (
     *(TOP_K, ARGSORT, ARG_MAX, ARG_MIN, CUM_SUM, *REDUCTIONS),
     *(GATHER, SCATTER_ADD, ONE_HOT, GATHER_ELEMENTS, GATHER_ND, SCATTER_ELEMENTS, SCATTER_ND),
     *(QUANTIZE_LINEAR, DEQUANTIZE_LINEAR),
-    MOE,
+    *(MOE, DYNAMIC_CONV2D, PIXEL_DIFFERENCE_CONV2D, ADAPTED_LINEAR, CROSS_TASK_ATTENTION),
 )
 
 for _spec in BUILT_IN:

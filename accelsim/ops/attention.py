@@ -7,13 +7,15 @@ look at keys 0 to i. A query that may look at nothing gives zeros. Not modelled:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from accelsim.ir.dtype import BOOL
 from accelsim.ir.graph import Tensor
 from accelsim.ir.nest import Access, Axis, Dim, LoopNest, Operand
 from accelsim.ops.attributes import flag, real
-from accelsim.ops.nests import present, read, write
+from accelsim.ops.nests import inner, present, read, write
 from accelsim.ops.operands import ANY, Operands, optional, required, sizes
 from accelsim.ops.spec import REQUIRED, Array, Attrs, MaybeArrays, MaybeTensors, OpSpec, WorkInput
 
@@ -70,40 +72,56 @@ def _shares(scores: Array) -> Array:
     return np.asarray(powers / np.where(total == 0, np.ones((), scores.dtype), total))
 
 
-def _work(node: WorkInput) -> tuple[LoopNest, ...]:
-    """Two products with a softmax between them.
+QUERY_DIMS, KEY_DIMS = ("heads", "queries", "reduce"), ("heads", "keys", "reduce")
+VALUE_DIMS, MIXED_DIMS = ("heads", "keys", "channels"), ("heads", "queries", "channels")
+
+
+@dataclass(frozen=True)
+class AttentionSizes:
+    """`heads` are those of the whole batch."""
+
+    heads: int
+    queries: int
+    keys: int
+    width: int
+    channels: int
+
+
+def attention_nests(
+    sizes: AttentionSizes,
+    operands: tuple[Operand, Operand, Operand, Operand],
+    *,
+    masks: tuple[Operand, ...] = (),
+    after: tuple[str, ...] = (),
+) -> tuple[LoopNest, ...]:
+    """Two products with a softmax between them, from operands q, k, v and y.
 
     The softmax leaves two numbers a row, the largest score and the sum of the powers (`statistics`); whoever
     reads `scores` afterwards forms a probability as exp(score - largest) times one over the sum.
     """
-    q, k, v = (node.tensor(i) for i in range(3))
-    heads = Dim("heads", q.shape[0] * q.shape[1], Axis.BATCH)
-    queries = Dim("queries", q.shape[2], Axis.ROW)
-    keys = k.shape[2]
+    q, k, v, y = operands
+    heads = Dim("heads", sizes.heads, Axis.BATCH)
+    queries = Dim("queries", sizes.queries, Axis.ROW)
     pairs = heads.size * queries.size
-    masks = (read(node, 3, "mask", ("heads", "queries", "keys")),) if present(node, 3) else ()
 
     def scores(access: Access) -> Operand:
-        return Operand("scores", "", ("heads", "queries", "keys"), pairs * keys, access)
+        return inner("scores", ("heads", "queries", "keys"), pairs * sizes.keys, access)
 
     def statistics(access: Access) -> Operand:
-        return Operand("statistics", "", ("heads", "queries"), 2 * pairs, access)
+        return inner("statistics", ("heads", "queries"), 2 * pairs, access)
 
     return (
         LoopNest(
             "scores",
             "mac",
-            (heads, queries, Dim("keys", keys, Axis.OUTPUT), Dim("reduce", q.shape[3], Axis.REDUCE)),
-            (
-                read(node, 0, "q", ("heads", "queries", "reduce")),
-                read(node, 1, "k", ("heads", "keys", "reduce")),
-                scores(Access.WRITE),
-            ),
+            (heads, queries, Dim("keys", sizes.keys, Axis.OUTPUT), Dim("reduce", sizes.width, Axis.REDUCE)),
+            (q, k, scores(Access.WRITE)),
+            after=after,
         ),
         LoopNest(
             "softmax",
             "exp",
-            (heads, queries, Dim("keys", keys, Axis.REDUCE)),
+            (heads, queries, Dim("keys", sizes.keys, Axis.REDUCE)),
             (scores(Access.READ), *masks, statistics(Access.WRITE)),
             after=("scores",),
         ),
@@ -111,15 +129,24 @@ def _work(node: WorkInput) -> tuple[LoopNest, ...]:
         LoopNest(
             "context",
             "mac",
-            (heads, queries, Dim("channels", v.shape[3], Axis.OUTPUT), Dim("keys", keys, Axis.REDUCE)),
-            (
-                scores(Access.READ),
-                read(node, 2, "v", ("heads", "keys", "channels")),
-                write(node, 0, "y", ("heads", "queries", "channels")),
-            ),
+            (heads, queries, Dim("channels", sizes.channels, Axis.OUTPUT), Dim("keys", sizes.keys, Axis.REDUCE)),
+            (scores(Access.READ), v, y),
             after=("softmax_div",),
         ),
     )
+
+
+def _work(node: WorkInput) -> tuple[LoopNest, ...]:
+    q, k, v = (node.tensor(i) for i in range(3))
+    operands = (
+        read(node, 0, "q", QUERY_DIMS),
+        read(node, 1, "k", KEY_DIMS),
+        read(node, 2, "v", VALUE_DIMS),
+        write(node, 0, "y", MIXED_DIMS),
+    )
+    masks = (read(node, 3, "mask", ("heads", "queries", "keys")),) if present(node, 3) else ()
+    sizes = AttentionSizes(q.shape[0] * q.shape[1], q.shape[2], k.shape[2], q.shape[3], v.shape[3])
+    return attention_nests(sizes, operands, masks=masks)
 
 
 ATTENTION = OpSpec("attention", _INPUTS, ("y",), _infer, _attention, _work, attrs={"scale": REQUIRED, "causal": False})

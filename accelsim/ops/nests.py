@@ -83,3 +83,8 @@ def _varies_along(tensor: Tensor) -> tuple[str, ...]:
     """The loops along which an operand changes; a broadcast one is the same along the others."""
     row_count, feature_count = rows_and_features(tensor)
     return (*((ROWS,) if row_count > 1 else ()), *((FEATURES,) if feature_count > 1 else ()))
+
+
+def inner(role: str, dims: tuple[str, ...], elements: int, access: Access = Access.READ) -> Operand:
+    """A value that lives inside the op."""
+    return Operand(role, "", dims, elements, access)

@@ -60,7 +60,8 @@ class OpSpec:
     `reference(arrays, attrs)` is the definition in NumPy, `work` gives loop nests that name no hardware.
     `expansions` write the op in terms of others: `expand(builder, inputs, attrs) -> outputs`.
     `layout` marks ops that only rename or move elements. `routed` marks ops whose work depends on a routing;
-    `routing_shape(inputs, attrs)` is then (tokens, top_k, experts).
+    `routing_shape(inputs, attrs)` is then (tokens, top_k, experts). `shares` names an output [samples, K] that tells
+    how each sample mixed the op's K kernels; an activity records it.
     """
 
     name: str
@@ -73,7 +74,13 @@ class OpSpec:
     expansions: Mapping[str, Callable[..., tuple[str, ...]]] = field(default_factory=dict)
     layout: bool = False
     routing_shape: Callable[[MaybeTensors, Attrs], tuple[int, int, int]] | None = None
+    shares: str = ""
     version: int = 1
+
+    @property
+    def default_form(self) -> str:
+        """The first of the expansions, empty where there is none."""
+        return next(iter(self.expansions), "")
 
     @property
     def routed(self) -> bool:

@@ -68,7 +68,7 @@ class Case:
         names = tuple("" if array is None else f"in{i}" for i, array in enumerate(self.arrays))
         outputs = tuple(f"out{i}" for i in range(len(self.inferred())))
         node = Node("sample", self.op, names, outputs, self.bound)
-        return WorkInput(node, self.types, self.inferred(), frozenset(names[1:]), routing)
+        return WorkInput(node, self.types, self.inferred(), frozenset(names[1:]) - {""}, routing)
 
     def nests(self) -> tuple[LoopNest, ...]:
         """The work of the op; a routed one takes the routing that its own reference chooses."""

@@ -12,6 +12,7 @@ from tests.contracts.case import Array, Case, floats, whole
 from tests.contracts.math_cases import MATH_CASES
 from tests.contracts.moving_cases import MOVING_CASES
 from tests.contracts.network_cases import NETWORK_CASES
+from tests.contracts.semantic_cases import SEMANTIC_CASES
 
 
 def _moe(tokens: tuple[int, ...], width: int, experts: int, hidden: int) -> tuple[Array, ...]:
@@ -50,6 +51,7 @@ CASES = (
     *MATH_CASES,
     *MOVING_CASES,
     *NETWORK_CASES,
+    *SEMANTIC_CASES,
     # 3 output rows x 2 columns, 5 output channels, 3 channels x 3 x 3 products each
     Case("conv2d", (floats(1, 3, 5, 4), floats(5, 3, 3, 3), floats(5)), {"mac": 3 * 2 * 5 * 27}),
     # rows (7 + 2 - 3) / 2 + 1 = 4; columns 6 + 2 - 2 - 1 + 1 = 6 with a kernel that spans 3

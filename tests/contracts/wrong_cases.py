@@ -65,7 +65,46 @@ _SQUARE: dict[str, AttrValue] = {"kernel": (3, 3)}
 _Q = _f(1, 2, 4, 5)
 _SCALE: dict[str, AttrValue] = {"scale": 1.0}
 
+_DYNAMIC = (_f(2, 4, 5, 5), _f(3, 6, 4, 3, 3), _f(2, 4), _f(3, 2), _f(3))
+_DEPLOYED = (_f(2, 4, 5, 5), _f(3, 7), *_DYNAMIC[2:], _f(6, 4, 3, 3), None, _i(7))
+_EXCHANGE = (
+    *(_f(1, 4, 6, 6), _f(1, 4, 6, 6), _f(4, 4, 3, 3), _f(4), _f(2, 4, 1, 1), _f(2), _f(2, 4, 1, 1), _f(2)),
+    *(_f(3, 4, 1, 1), _f(3), _f(4, 5, 1, 1), _f(4), _f(2, 4, 3, 3), _f(2, 4, 3, 3), _f(3)),
+)
+
+
+def _other(types: tuple[Tensor | None, ...], index: int, tensor: Tensor | None) -> tuple[Tensor | None, ...]:
+    return (*types[:index], tensor, *types[index + 1 :])
+
+
 WRONG = (
+    Wrong("dynamic_conv2d", _other(_DYNAMIC, 1, _f(3, 6, 5, 3, 3)), ("kernels [3, 6, 5, 3, 3]", "x [2, 4, 5, 5]")),
+    Wrong("dynamic_conv2d", _other(_DYNAMIC, 2, _f(2, 5)), ("fc1_w [2, 5]", "x [2, 4, 5, 5]")),
+    Wrong("dynamic_conv2d", _other(_DYNAMIC, 3, _f(4, 2)), ("fc2_w [4, 2]", "kernels [3, 6, 4, 3, 3]")),
+    Wrong("dynamic_conv2d", (*_DYNAMIC, _f(6, 4, 3, 3)), ("either a mask or positions",)),
+    Wrong("dynamic_conv2d", (*_DYNAMIC, None, _b(6, 4, 3, 3)), ("need static_w",)),
+    Wrong(
+        "dynamic_conv2d", (*_DYNAMIC, _f(6, 4, 3, 3), _b(6, 4, 3, 1)), ("mask [6, 4, 3, 1]", "static_w [6, 4, 3, 3]")
+    ),
+    Wrong("dynamic_conv2d", _other(_DEPLOYED, 7, _i(8)), ("kernels [3, 7]", "positions [8]")),
+    Wrong("dynamic_conv2d", (*_DEPLOYED, _f(3, 5)), ("b [3, 5]", "[3, 6]")),
+    Wrong("dynamic_conv2d", _DYNAMIC, ("temperature", "above 0"), {"temperature": 0.0}),
+    Wrong("pixel_difference_conv2d", (_f(1, 3, 5, 5), _f(4, 3, 2, 3)), ("w [4, 3, 2, 3]", "odd"), {"theta": 0.7}),
+    Wrong("pixel_difference_conv2d", (_f(1, 3, 5, 5), _f(4, 3, 3, 3)), ("theta", "0 to 1"), {"theta": 1.5}),
+    Wrong("pixel_difference_conv2d", (_f(1, 3, 5, 5), _f(4, 2, 3, 3)), ("w [4, 2, 3, 3]", "x"), {"theta": 0.7}),
+    Wrong("adapted_linear", (_f(2, 5), _f(4, 6)), ("w [4, 6]", "x [2, 5]")),
+    Wrong("adapted_linear", (_f(2, 5), _f(4, 5), _f(2, 5)), ("both lora_a and lora_b",)),
+    Wrong("adapted_linear", (_f(2, 5), _f(4, 5), _f(2, 5), _f(4, 3)), ("lora_b [4, 3]", "lora_a [2, 5]")),
+    Wrong("adapted_linear", (_f(2, 5), _f(4, 5), _f(2, 5), _f(4, 2), None, _i(2)), ("lora_b [4, 2]", "rows kept")),
+    Wrong("adapted_linear", (_f(2, 5), _f(4, 5), None, None, None, _i(5)), ("kept_rows [5]", "more than the 4")),
+    Wrong("adapted_linear", (_f(2, 5), _f(4, 5), None, None, None, _i(1)), ("blocks of 3",), {"block": 3}),
+    Wrong("cross_task_attention", _other(_EXCHANGE, 1, _f(1, 4, 6, 5)), ("source [1, 4, 6, 5]", "target [1, 4, 6, 6]")),
+    Wrong("cross_task_attention", _EXCHANGE, ("target [1, 4, 6, 6]", "4 x 4"), {"downsample": 4}),
+    Wrong("cross_task_attention", _other(_EXCHANGE, 6, _f(3, 4, 1, 1)), ("k_w [3, 4, 1, 1]", "q_w [2, 4, 1, 1]")),
+    Wrong("cross_task_attention", _other(_EXCHANGE, 8, _f(3, 4, 3, 3)), ("v_w [3, 4, 3, 3]", "1x1")),
+    Wrong("cross_task_attention", _other(_EXCHANGE, 10, _f(4, 3, 1, 1)), ("project_w [4, 3, 1, 1]", "needs 5")),
+    Wrong("cross_task_attention", _other(_EXCHANGE, 13, None), ("self_w and self_gate_w",)),
+    Wrong("cross_task_attention", _other(_EXCHANGE, 2, _f(4, 4, 2, 3)), ("extract_w [4, 4, 2, 3]", "odd")),
     Wrong("conv2d", (_f(3, 5, 5), _f(4, 3, 3, 3)), ("x [3, 5, 5]", "needs 4")),
     Wrong("conv2d", (_f(1, 3, 5, 5), _f(4, 2, 3, 3)), ("w [4, 2, 3, 3]", "x [1, 3, 5, 5]")),
     Wrong("conv2d", (_f(1, 3, 5, 5), _f(4, 3, 3, 3), _f(5)), ("b [5]", "w [4, 3, 3, 3]")),
