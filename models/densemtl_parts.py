@@ -36,6 +36,11 @@ class ConvNormReLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.norm(self.conv(x)))
 
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of the convolution that computes what convolution and norm do together in eval mode."""
+        scale = self.norm.weight / torch.sqrt(self.norm.running_var + self.norm.eps)
+        return self.conv.weight * scale[:, None, None, None], self.norm.bias - self.norm.running_mean * scale
+
 
 class ASPP(nn.Module):
     """Atrous spatial pyramid pooling: a 1x1, three dilated 3x3 and the mean of the image, projected to 256 channels."""
@@ -43,9 +48,7 @@ class ASPP(nn.Module):
     def __init__(self, inputs: int) -> None:
         super().__init__()
         self.point = ConvNormReLU(inputs, ASPP_WIDTH)
-        self.dilated = nn.ModuleList(
-            ConvNormReLU(inputs, ASPP_WIDTH, kernel=3, dilation=rate) for rate in ASPP_RATES
-        )
+        self.dilated = nn.ModuleList(ConvNormReLU(inputs, ASPP_WIDTH, kernel=3, dilation=rate) for rate in ASPP_RATES)
         self.pooled = ConvNormReLU(inputs, ASPP_WIDTH)
         self.project = ConvNormReLU((2 + len(ASPP_RATES)) * ASPP_WIDTH, ASPP_WIDTH)
 
@@ -109,59 +112,54 @@ class Head(nn.Module):
         return self.output(self.level0(x))
 
 
-class SpatialGate(nn.Module):
-    """What the paper calls self-attention: a 3x3 convolution times the sigmoid of another."""
+class Exchange(nn.Module):
+    """What one source tells one target, as one `cross_task_attention` operation.
 
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.value = nn.Conv2d(channels, channels // 2, 3, padding=1, bias=False)
-        self.gate = nn.Conv2d(channels, channels // 2, 3, padding=1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.value(x) * torch.sigmoid(self.gate(x))
-
-
-class CrossTaskAttention(nn.Module):
-    """Correlation-guided attention from a source to a target, at 1 / `scale` of their size.
-
-    target, source [B, C, Y, X] -> [B, C, Y, X]: softmax over source positions of Q^T K / sqrt(C), applied to V,
-    repeated `scale` times each way and weighted by `alpha` per channel. The target is subsampled, the source pooled by
-    its maximum.
+    target, source [B, C, Y, X] -> [B, C, Y, X]. What is extracted of the source goes two ways. A gate of its own: a 3x3
+    convolution times the sigmoid of another, which the paper calls self-attention. And attention guided by the
+    correlation of the tasks, at 1 / `scale` of the size: softmax over source positions of Q^T K / sqrt(C), applied
+    to V, weighted by `alpha` per channel; there the target is subsampled and the source pooled by its maximum.
     """
+
+    semantic_op = "cross_task_attention"
 
     def __init__(self, channels: int, *, scale: int) -> None:
         super().__init__()
         self.scale = scale
+        self.extract = nn.Conv2d(channels, channels, 3, padding=1)
+        self.own = nn.Conv2d(channels, channels // 2, 3, padding=1, bias=False)
+        self.own_gate = nn.Conv2d(channels, channels // 2, 3, padding=1, bias=False)
         self.query = ConvNormReLU(channels, channels)
         self.key = ConvNormReLU(channels, channels)
         self.value = ConvNormReLU(channels, channels)
         self.alpha = nn.Parameter(torch.zeros(1, channels, 1, 1))
-
-    def forward(self, target: Tensor, source: Tensor) -> Tensor:
-        small = target[:, :, :: self.scale, :: self.scale]
-        pooled = F.max_pool2d(source, self.scale)
-        batch, channels, rows, columns = small.shape
-        query = self.query(small).flatten(2).transpose(1, 2)
-        key, value = (part(pooled).flatten(2).transpose(1, 2) for part in (self.key, self.value))
-        mixed = F.scaled_dot_product_attention(query, key, value, scale=1 / math.sqrt(channels))
-        mixed = mixed.transpose(1, 2).reshape(batch, channels, rows, columns)
-        return F.interpolate(mixed, scale_factor=float(self.scale), mode="nearest") * self.alpha
-
-
-class Exchange(nn.Module):
-    """What one source gives to one target: [B, C, Y, X] of both -> [B, C, Y, X]."""
-
-    def __init__(self, channels: int, *, scale: int) -> None:
-        super().__init__()
-        self.extract = nn.Conv2d(channels, channels, 3, padding=1)
-        self.self_attention = SpatialGate(channels)
-        self.cross_attention = CrossTaskAttention(channels, scale=scale)
         self.project = ConvNormReLU(channels // 2 + channels, channels)
 
     def forward(self, target: Tensor, source: Tensor) -> Tensor:
         extracted = F.relu(self.extract(source))
-        crossed = self.cross_attention(target, extracted)
-        return self.project(torch.cat([self.self_attention(extracted), crossed], dim=1))
+        own = self.own(extracted) * torch.sigmoid(self.own_gate(extracted))
+        crossed = self._attend(target[:, :, :: self.scale, :: self.scale], F.max_pool2d(extracted, self.scale))
+        crossed = F.interpolate(crossed, scale_factor=float(self.scale), mode="nearest") * self.alpha
+        return self.project(torch.cat([own, crossed], dim=1))
+
+    def _attend(self, target: Tensor, source: Tensor) -> Tensor:
+        query = self.query(target).flatten(2).transpose(1, 2)
+        key, value = (part(source).flatten(2).transpose(1, 2) for part in (self.key, self.value))
+        mixed = F.scaled_dot_product_attention(query, key, value, scale=1 / math.sqrt(target.shape[1]))
+        return mixed.transpose(1, 2).reshape(target.shape)
+
+    def semantic_parameters(self) -> tuple[dict[str, int], dict[str, Tensor]]:
+        """The exchange as one operation: its attributes, and its parameters by operand name, norms folded in."""
+        parameters = {
+            "extract_w": self.extract.weight,
+            "extract_b": self.extract.bias,
+            "self_w": self.own.weight,
+            "self_gate_w": self.own_gate.weight,
+            "alpha": self.alpha.flatten(),
+        }
+        for name, layer in {"q": self.query, "k": self.key, "v": self.value, "project": self.project}.items():
+            parameters[f"{name}_w"], parameters[f"{name}_b"] = layer.folded()
+        return {"downsample": self.scale}, parameters
 
 
 class ExchangeBlock(nn.Module):
@@ -171,7 +169,11 @@ class ExchangeBlock(nn.Module):
         super().__init__()
         self.tasks = tuple(tasks)
         self.pairs = nn.ModuleDict(
-            {_pair(source, target): Exchange(channels, scale=scale) for target in tasks for source in self.sources(target)}
+            {
+                _pair(source, target): Exchange(channels, scale=scale)
+                for target in tasks
+                for source in self.sources(target)
+            }
         )
         self.fuse = nn.ModuleDict({task: ConvNormReLU((len(tasks) - 1) * channels, channels) for task in tasks})
 

@@ -174,9 +174,7 @@ class InceptionV3(nn.Module):
         return self.fc(F.adaptive_avg_pool2d(x, 1).flatten(1))
 
 
-def build(
-    *, classes: int = 1000, size: int = 299, batch: int = 1, seed: int = 0
-) -> tuple[InceptionV3, tuple[Tensor]]:
+def build(*, classes: int = 1000, size: int = 299, batch: int = 1, seed: int = 0) -> tuple[InceptionV3, tuple[Tensor]]:
     """The network in eval mode with seeded weights, and seeded images. Raises ValueError for too small an image."""
     if size < 75:
         raise ValueError(f"size must be 75 or more, not {size}")
