@@ -85,10 +85,10 @@ def build(
     """The network for `task` in eval mode with seeded weights, and seeded token sequences.
 
     `form`: 'base' is plain BERT, 'adapter' has the adapters alone, 'pruned' the heads removed and no adapters,
-    'adapted' both, beside the frozen base, and 'merged' both in dense matrices. `ranks`: 'released' or 'intended'. `sparsity`
-    also zeroes weights of all encoder matrices of a dense form: 'unstructured:0.9' (that share, the smallest), '2:4'
-    (2 of 4 along the input are left) or 'block4x4:0.5' (that share of blocks). Base weights are the same for all
-    tasks. Raises ValueError for a name that is unknown.
+    'adapted' both, beside the frozen base, and 'merged' both in dense matrices. `ranks`: 'released' or 'intended'.
+    `sparsity` also zeroes weights of all encoder matrices of a dense form: 'unstructured:0.9' (that share, the
+    smallest), '2:4' (2 of 4 along the input are left) or 'block4x4:0.5' (that share of blocks). Base weights are the
+    same for all tasks. Raises ValueError for a name that is unknown.
     """
     on_meta = torch.get_default_device().type == "meta"
     with torch.device("meta"):

@@ -89,11 +89,12 @@ def _run(spec: SweepSpec, folder: Path, jobs: int, shard: Shard, scheduler: str 
             run_here(parts, store, wanted, jobs=jobs, done=done)
         else:
             run_on_dask(parts, store, wanted, address=scheduler, done=done)
-    click.echo(
+    told = (
         f"{folder}: {found:,} points, {failed:,} failed, {skipped:,} left out by where; "
-        f"{parts.points - total:,} were there before",
-        err=True,
+        f"{parts.points - total:,} were there before"
     )
+    if not quiet:
+        click.echo(told, err=True)
     return failed
 
 

@@ -13,13 +13,14 @@ from accelsim.units import parse_any
 Value = int | float | str | bool | None
 
 LARGEST = 1_000_000
+_UNSPLIT = ("", "B", "bit", "cycle", "cycles", "beat", "beats")
 _FORMS = "{from, to, step}, {from, to, factor} or {from, to, steps, scale: linear | log}"
 
 
-def values_of(path: str, given: Any) -> tuple[Value, ...]:
-    """The values of a setting, in order, each once, as a hardware file would hold them.
+def values_of(path: str, given: Any, *, repeated: bool = False) -> tuple[Value, ...]:
+    """The values of a setting, in order, as a hardware file would hold them; each once unless `repeated` ones may be.
 
-    A range keeps the unit of its ends; whole ends give whole values. Raises InputError.
+    A range keeps the unit of its ends; whole numbers of things that cannot be split stay whole. Raises InputError.
     """
     if isinstance(given, dict):
         return _range(path, given)
@@ -29,7 +30,7 @@ def values_of(path: str, given: Any) -> tuple[Value, ...]:
     for value in listed:
         if not isinstance(value, (int, float, str, bool)) and value is not None:
             raise InputError(f"{path}: {value!r} is not a value; a list holds numbers and texts")
-    if len(set(map(repr, listed))) < len(listed):
+    if not repeated and len(set(map(repr, listed))) < len(listed):
         raise InputError(f"{path}: a value is listed twice")
     return tuple(listed)
 
@@ -53,7 +54,7 @@ def _range(path: str, given: dict[str, Any]) -> tuple[Value, ...]:
         raise InputError(f"{path}: from and to must have the same unit, not '{unit}' and '{other}'")
     if not low < high:
         raise InputError(f"{path}: 'from' must be below 'to'")
-    whole = low.denominator == high.denominator == 1
+    whole = low.denominator == high.denominator == 1 and unit in _UNSPLIT
     kinds = [name for name in ("step", "factor", "steps") if name in given]
     if len(kinds) != 1 or ("scale" in given and kinds != ["steps"]):
         raise InputError(f"{path}: a range is {_FORMS}")

@@ -16,37 +16,34 @@ from accelsim.sweep.spec import Random, SweepSpec
 if TYPE_CHECKING:
     import pyarrow
 
-PART_POINTS = 4096
-
 
 @dataclass(frozen=True)
 class Parts:
-    """The points of a sweep cut into parts of at most `size`, all of one group each."""
+    """The points of a sweep cut into parts, all of one group each."""
 
     spec: SweepSpec
-    size: int = PART_POINTS
 
     @cached_property
     def space(self) -> Space:
         return space_of(self.spec)
 
     @cached_property
-    def _ranges(self) -> list[tuple[int, Indices]]:
+    def ranges(self) -> list[tuple[int, Indices]]:
         """For each part its group and settings, before conditions."""
-        space, strategy = self.space, self.spec.strategy
+        space, spec, strategy = self.space, self.spec, self.spec.strategy
         if not isinstance(strategy, Random):
-            return [(group, np.arange(first, last)) for group, first, last in space.chunks(self.size)]
-        rng = np.random.Generator(np.random.Philox(self.spec.seed))
+            return [(group, np.arange(first, last)) for group, first, last in space.chunks(spec.part_points)]
+        rng = np.random.Generator(np.random.Philox(spec.seed))
         count = min(strategy.budget, len(space))
         chosen = np.sort(rng.choice(len(space), count, replace=False, shuffle=False))
         found = []
         for group in range(len(space.groups)):
             own = chosen[chosen // space.inner == group] % space.inner
-            found += [(group, own[first : first + self.size]) for first in range(0, own.size, self.size)]
+            found += [(group, own[first : first + spec.part_points]) for first in range(0, own.size, spec.part_points)]
         return found
 
     def __len__(self) -> int:
-        return len(self._ranges)
+        return len(self.ranges)
 
     @property
     def points(self) -> int:
@@ -55,11 +52,11 @@ class Parts:
 
     def points_of(self, parts: Iterable[int]) -> int:
         """Points of these parts before conditions."""
-        return sum(self._ranges[part][1].size for part in parts)
+        return sum(self.ranges[part][1].size for part in parts)
 
     def table(self, part: int, *, threads: int = 1) -> pyarrow.Table:
         """The points of a part with their results, in order."""
-        group, settings = self._ranges[part]
+        group, settings = self.ranges[part]
         return self.evaluated(group, self.space.kept(group, settings), threads=threads)
 
     def evaluated(self, group: int, settings: Indices, *, threads: int = 1) -> pyarrow.Table:

@@ -151,7 +151,7 @@ def _argument_names(models: Sequence[ModelChoice]) -> list[str]:
 
 
 def _zipped(together: Mapping[str, Any]) -> Axis:
-    columns = {path: values_of(path, values) for path, values in together.items()}
+    columns = {path: values_of(path, values, repeated=True) for path, values in together.items()}
     lengths = {len(values) for values in columns.values()}
     if len(lengths) != 1:
         said = ", ".join(f"{path} has {len(values)}" for path, values in columns.items())

@@ -72,7 +72,7 @@ class SweepSpec(Part):
 
     Points are the product of models (with tasks and arguments), hardware, `settings.grid` and `settings.zip`, less
     those that a condition of `where` leaves out. `where` reads settings, `limits` reads results. `objectives` are
-    columns of results.
+    columns of results. `part_points` is how many points one part of the store holds at most.
     """
 
     name: str
@@ -85,6 +85,7 @@ class SweepSpec(Part):
     objectives: Annotated[Mapping[str, Sense], *_FROZEN] = FrozenMap(_DEFAULT_OBJECTIVES)
     limits: tuple[str, ...] = ()
     strategy: Strategy = Grid()
+    part_points: int = Field(default=4096, ge=1)
     seed: int = Field(default=0, ge=0)
 
 

@@ -18,6 +18,8 @@ from accelsim.sweep.axis import number_of, values_of
         ({"from": 8, "to": 60, "factor": 2}, (8, 16, 32)),
         ({"from": 1, "to": 10, "step": 3}, (1, 4, 7, 10)),
         ({"from": "8 GB/s", "to": "16 GB/s", "steps": 3}, ("8 GB/s", "12 GB/s", "16 GB/s")),
+        ({"from": "2 GB/s", "to": "3 GB/s", "steps": 3}, ("2 GB/s", "2.5 GB/s", "3 GB/s")),
+        ({"from": "1 bit", "to": "4 bit", "steps": 3}, ("1 bit", "2 bit", "4 bit")),
         ({"from": 1, "to": 100, "steps": 3, "scale": "log"}, (1, 10, 100)),
         ({"from": 1, "to": 4, "steps": 9}, (1, 2, 3, 4)),
         ({"from": 0.5, "to": 1.0, "steps": 3}, (0.5, 0.75, 1)),
