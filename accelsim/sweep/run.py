@@ -102,6 +102,7 @@ def _client(address: str) -> Iterator[Any]:
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(f"--scheduler {address}: cannot be reached: {error or type(error).__name__}") from None
     try:
-        yield client
+        with client.as_current():
+            yield client
     finally:
         client.close()
