@@ -12,7 +12,7 @@ from accelsim.sweep.space import space_of
 from accelsim.sweep.spec import load_sweep, read_sweep
 
 
-def spec_of(text: str):  # noqa: ANN201
+def spec_of(text: str):
     return read_sweep(parse_yaml(text, name="s.yaml"))
 
 
