@@ -30,6 +30,7 @@ COMMANDS = {
     "verify": LazyCommand("accelsim.cli.verify:verify", "compare our outputs with PyTorch's and ONNX Runtime's"),
     "sweep": LazyCommand("accelsim.cli.sweep:sweep", "time many points of models, variants and hardware"),
     "pareto": LazyCommand("accelsim.cli.pareto:pareto", "the points of a sweep that no other beats"),
+    "report": LazyCommand("accelsim.cli.report:report", "one HTML file of a sweep"),
     "compare": LazyCommand("accelsim.cli.compare:compare", "what changed between two runs or two hardware files"),
     "validate": LazyCommand("accelsim.cli.validate:validate", "published numbers beside simulated ones"),
     "check": LazyCommand("accelsim.cli.check:check", "check hardware files"),
