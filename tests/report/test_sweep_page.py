@@ -36,7 +36,7 @@ def test_the_page_needs_no_network_and_has_its_tables_as_text() -> None:
     assert not re.search(r"<(?:script|link|img)[^>]+(?:src|href)=", html.split("<script>")[0])
     for section in ("Pareto front", "Main effects", "Failures", "No point failed", "name: small"):
         assert section in own
-    assert "All 20 timed points are here" in own
+    assert "All 20 timed points are in this page" in own
 
 
 def test_too_many_points_are_sampled_and_counted() -> None:

@@ -24,7 +24,7 @@ _PAGE_ROWS = 500
 _FRONT_ROWS = 100
 _REASONS = 20
 _SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
-_NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,_]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?:\s?(?:[kMGT]i?)?B\b)?")
+_NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,_]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?:\s?(?:[kKMGT]i?)?B\b)?")
 
 
 @dataclass(frozen=True)
