@@ -73,10 +73,13 @@ def sweep(
 
 def _run(spec: SweepSpec, folder: Path, jobs: int, shard: Shard, scheduler: str | None, *, quiet: bool) -> int:
     from accelsim.sweep.run import prepare, run_here, run_on_dask
+    from accelsim.sweep.search import run_search
+    from accelsim.sweep.spec import Search
 
     parts, store = prepare(spec, folder)
-    wanted = store.missing(shard.parts(len(parts)))
-    total = parts.points_of(wanted)
+    searching = isinstance(spec.strategy, Search)
+    wanted = [] if searching else store.missing(shard.parts(len(parts)))
+    total = parts.points if searching else parts.points_of(wanted)
     found = skipped = failed = 0
     with point_progress(total, quiet=quiet) as advance:
 
@@ -85,7 +88,9 @@ def _run(spec: SweepSpec, folder: Path, jobs: int, shard: Shard, scheduler: str 
             found, failed, skipped = found + points, failed + failures, skipped + asked - points
             advance(asked)
 
-        if scheduler is None:
+        if searching:
+            run_search(parts, store, jobs=jobs, done=done)
+        elif scheduler is None:
             run_here(parts, store, wanted, jobs=jobs, done=done)
         else:
             run_on_dask(parts, store, wanted, address=scheduler, done=done)

@@ -11,7 +11,7 @@ import numpy as np
 
 from accelsim.evaluate.points import NUMBERS, TEXTS, WHOLE, PointEvaluator
 from accelsim.sweep.space import Group, Indices, Space, space_of
-from accelsim.sweep.spec import Random, SweepSpec
+from accelsim.sweep.spec import Random, Search, SweepSpec
 
 if TYPE_CHECKING:
     import pyarrow
@@ -29,8 +29,10 @@ class Parts:
 
     @cached_property
     def ranges(self) -> list[tuple[int, Indices]]:
-        """For each part its group and settings, before conditions."""
+        """For each part its group and settings, before conditions; a search proposes its own."""
         space, spec, strategy = self.space, self.spec, self.spec.strategy
+        if isinstance(strategy, Search):
+            return []
         if not isinstance(strategy, Random):
             return [(group, np.arange(first, last)) for group, first, last in space.chunks(spec.part_points)]
         rng = np.random.Generator(np.random.Philox(spec.seed))
@@ -43,11 +45,15 @@ class Parts:
         return found
 
     def __len__(self) -> int:
+        if isinstance(self.spec.strategy, Search):
+            return self.spec.strategy.budget  # at most: a batch has at least one new point
         return len(self.ranges)
 
     @property
     def points(self) -> int:
-        """Points before conditions."""
+        """Points before conditions; of a search its budget."""
+        if isinstance(self.spec.strategy, Search):
+            return min(self.spec.strategy.budget, len(self.space))
         return self.points_of(range(len(self)))
 
     def points_of(self, parts: Iterable[int]) -> int:

@@ -64,6 +64,11 @@ class Store:
             partial.unlink(missing_ok=True)
             raise InputError(f"{self.folder}: cannot be written: {error.strerror or error}") from error
 
+    def read_part(self, part: int) -> pyarrow.Table | None:
+        """One part, None where it is not there."""
+        path = self.part_path(part)
+        return _parquet().read_table(path) if path.is_file() else None
+
     def read(self, columns: list[str] | None = None) -> pandas.DataFrame:
         """All points that are there, in order. Raises InputError for an empty store."""
         parquet = _parquet()
