@@ -42,6 +42,8 @@ bench: $(STAMP)
 
 conformance: $(STAMP)
 	$(BIN)/python -W ignore -m tests.conformance.onnx_cases
+	$(BIN)/python -W ignore -m tests.frontends.onnx_mutations
+	$(BIN)/python -W ignore -m tests.conformance.exported_models
 
 reports: demo
 	$(BIN)/accelsim validate > reports/validation.txt

@@ -18,6 +18,7 @@ from accelsim import version
 _PUBLIC = {
     "compile": "accelsim.engine",
     "example_inputs": "accelsim.evaluate.models",
+    "export_onnx": "accelsim.frontends.onnx_export",
     "load_activity": "accelsim.evaluate.models",
     "load_hardware": "accelsim.hw.load",
     "load_model": "accelsim.evaluate.models",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
+
+_LISTED = 12
 
 
 class AccelsimError(Exception):
@@ -20,6 +23,29 @@ class UnsupportedError(AccelsimError):
     """The input is valid, but accelsim cannot do what it asks for."""
 
     exit_code = 3
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An operation of a user's model that accelsim lacks: its name there, the place in the model, and what is missing.
+
+    `count`: at how many places; `place` is the first.
+    """
+
+    operator: str
+    place: str
+    reason: str = "not supported"
+    count: int = 1
+
+
+class CoverageError(UnsupportedError):
+    """A model has operations that accelsim lacks: all of them, and the operators that there are."""
+
+    def __init__(self, message: str, *, model: str, missing: Sequence[Missing], supported: Iterable[str]) -> None:
+        super().__init__(message)
+        self.model = model
+        self.missing = tuple(missing)
+        self.supported = tuple(sorted(supported))
 
 
 class DoesNotFitError(AccelsimError):
@@ -56,9 +82,10 @@ class InternalError(AccelsimError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A suggestion to append to an error, or the known names when none is close."""
+    """A suggestion to append to an error, or the known names (the first of many) when none is close."""
     names = sorted(known)
     close = get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
         return f" -- did you mean '{close[0]}'?"
-    return f" -- known: {', '.join(names)}" if names else ""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f" -- known: {', '.join(names[:_LISTED])}{more}" if names else ""

@@ -1,7 +1,7 @@
 """BERT: an encoder of token sequences, with its pooler.
 
-Devlin et al., NAACL 2019, arXiv 1810.04805; parameters are named as in `BertModel` of Hugging Face transformers, so that
-its checkpoints load.
+Devlin et al., NAACL 2019, arXiv 1810.04805; parameters are named as in `BertModel` of Hugging Face transformers, so
+that its checkpoints load.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Pooler(nn.Module):
 
 
 class Bert(nn.Module):
-    """Token ids, mask (1 is a token, 0 is padding) and segments, all int64 [B, N] -> states [B, N, D], pooled [B, D]."""
+    """Token ids, mask (1: a token, 0: padding) and segments, all int64 [B, N] -> states [B, N, D], pooled [B, D]."""
 
     def __init__(self, depth: int, width: int, heads: int) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ class Bert(nn.Module):
 def build(
     *, form: str = "base", tokens: int = 128, batch: int = 1, seed: int = 0
 ) -> tuple[Bert, tuple[Tensor, Tensor, Tensor]]:
-    """The network in eval mode with seeded weights, and seeded token sequences. Raises ValueError for an unknown form."""
+    """The network in eval mode with seeded weights, and seeded sequences. Raises ValueError for an unknown form."""
     if form not in FORMS:
         raise ValueError(f"{form!r} is not a form; there are {', '.join(FORMS)}")
     if not 1 <= tokens <= POSITIONS:

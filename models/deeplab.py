@@ -1,7 +1,7 @@
 """DeepLab-v3 on ResNet, output stride 8, for segmentation; without the auxiliary head of its training.
 
-Chen et al., arXiv 1706.05587; parameters are named as in torchvision's `deeplabv3.py`, so that the backbone and the head
-of its checkpoints load.
+Chen et al., arXiv 1706.05587; parameters are named as in torchvision's `deeplabv3.py`, so that the backbone and the
+head of its checkpoints load.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Inception-v3, without the auxiliary head of its training.
 
-Szegedy et al., CVPR 2016, arXiv 1512.00567; parameters are named as in torchvision's `inception.py`, so that the trunk of
-its checkpoints loads.
+Szegedy et al., CVPR 2016, arXiv 1512.00567; parameters are named as in torchvision's `inception.py`, so that the trunk
+of its checkpoints loads.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """MobileNet v1 and v2, width 1.0.
 
-v1: Howard et al., arXiv 1704.04861, table 1. v2: Sandler et al., CVPR 2018, arXiv 1801.04381, table 2; its parameters are
-named as in torchvision's `mobilenetv2.py`, so that its checkpoints load.
+v1: Howard et al., arXiv 1704.04861, table 1. v2: Sandler et al., CVPR 2018, arXiv 1801.04381, table 2; its parameters
+are named as in torchvision's `mobilenetv2.py`, so that its checkpoints load.
 """
 
 from __future__ import annotations

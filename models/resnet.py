@@ -1,7 +1,8 @@
 """ResNet-18, -34, -50, -101 and -152, with the stride in the 3x3 convolution of a bottleneck.
 
 He et al., CVPR 2016, arXiv 1512.03385; parameters are named as in torchvision's `resnet.py` (the form called
-"v1.5" there), so that its checkpoints load. `dilate` is for segmentation: a stage keeps its size and spreads its kernels.
+"v1.5" there), so that its checkpoints load. `dilate` is for segmentation: a stage keeps its size and spreads its
+kernels.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ def fill_layers(module: nn.Module, *, seed: int, prefix: str, relu: bool = False
     """Give `module`, which may be on the meta device, its weights; keys are `prefix`, a dot and the names.
 
     The first of `rules` (pattern of a name, how to draw) that fits decides, then the kind of layer; `relu` says what
-    comes before linear layers and convolutions. Under `torch.device("meta")` nothing is drawn. Raises ValueError for a parameter
-    that neither draws.
+    comes before linear layers and convolutions. Under `torch.device("meta")` nothing is drawn. Raises ValueError for a
+    parameter that neither draws.
     """
     if torch.get_default_device().type == "meta":
         return

@@ -1,7 +1,7 @@
 """Vision transformers ViT-Ti, ViT-S and ViT-B with patches of 16 pixels and a class token.
 
-Dosovitskiy et al., ICLR 2021, arXiv 2010.11929; the tiny and small forms are those of DeiT, arXiv 2012.12877. Parameters
-are named as in timm's `vision_transformer.py`, so that its checkpoints load.
+Dosovitskiy et al., ICLR 2021, arXiv 2010.11929; the tiny and small forms are those of DeiT, arXiv 2012.12877.
+Parameters are named as in timm's `vision_transformer.py`, so that its checkpoints load.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -28,10 +30,42 @@ def _hardware() -> Rows:
 
 
 def _ops() -> Rows:
-    import accelsim.ops  # noqa: F401  registers them
-    from accelsim.ops.registry import all_ops
+    from accelsim.evaluate.coverage import ABSENT, op_coverage
 
-    return tuple((op.name, ", ".join(op.inputs), ", ".join(op.outputs)) for op in all_ops())
+    return tuple(
+        (
+            one.op,
+            ABSENT if one.torch is None else ", ".join(_names(one.torch)),
+            ABSENT if one.onnx is None else ", ".join(one.onnx),
+            one.kernel,
+            one.cost,
+            one.export,
+        )
+        for one in op_coverage()
+    )
+
+
+def _names(calls: Sequence[str]) -> list[str]:
+    """Calls without their overloads, and without torch's inner ones where there are others."""
+    names = list(dict.fromkeys(call.split(".")[0] for call in calls))
+    return [name for name in names if not name.startswith("_")] or names
+
+
+def _ops_note() -> str:
+    from accelsim.evaluate.coverage import op_coverage, summary
+
+    counts = ", ".join(f"{count} {name}" for name, count in summary(op_coverage()).items())
+    return (
+        f"{counts}. An op that no call of PyTorch becomes is reached by marking a module: ac.semantic(cls, op=...). "
+        "Without a kernel of its own an op runs on its NumPy definition. Costs are loop nests, of a routing where the "
+        "op routes; ops that only rename or move elements become addresses. 'expanded' is written in primitive ops."
+    )
+
+
+def _passes() -> Rows:
+    from accelsim.passes import PASSES
+
+    return tuple((name, step.doc) for name, step in PASSES.items())
 
 
 def _boards() -> Rows:
@@ -56,21 +90,33 @@ def _suites() -> Rows:
 KINDS: dict[str, tuple[tuple[str, ...], Callable[[], Rows]]] = {
     "models": (("model", "tasks", "title"), _models),
     "hardware": (("hardware", "board", "title"), _hardware),
-    "ops": (("op", "inputs", "outputs"), _ops),
+    "ops": (("op", "PyTorch calls", "ONNX operators", "engine", "cost", "export"), _ops),
+    "passes": (("pass", "does"), _passes),
     "boards": (("board", "part", ">DSP", ">BRAM36", ">URAM", ">LUT", ">FF"), _boards),
     "suites": (("suite",), _suites),
 }
 
 
+NOTES: dict[str, Callable[[], str]] = {"ops": _ops_note}
+"""What stands below the table of a kind."""
+
+
 @click.command("list")
 @click.argument("kind", type=click.Choice(list(KINDS)))
-@format_option("table", "json")
+@format_option("table", "json", "csv")
 def list_names(kind: str, form: str) -> None:
-    """List the models, hardware descriptions, ops, boards or validation suites that accelsim knows."""
+    """List the models, hardware descriptions, ops, boards or validation suites that accelsim knows.
+
+    For ops the list is the coverage matrix: which front end makes each, how it runs, what it costs, how it is exported.
+    """
     headings, make = KINDS[kind]
     rows = make()
+    names = [heading.removeprefix(">") for heading in headings]
     if form == "json":
-        names = [heading.removeprefix(">") for heading in headings]
         print_text(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=1) + "\n")
+    elif form == "csv":
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([names, *rows])
+        print_text(text.getvalue())
     else:
-        print_report((), [Table("", headings, rows)])
+        print_report((), [Table("", headings, rows, NOTES[kind]() if kind in NOTES else "")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -46,7 +47,10 @@ quiet_option = click.option("--quiet", is_flag=True, help="No progress on stderr
 
 
 def input_options(command: Command) -> Command:
-    """--shape, --batch and --inputs, for models that leave their inputs open."""
+    """--shape, --batch and --inputs, for models that leave their inputs open; --from and --to, for a part of one.
+
+    The command gets them as `options`.
+    """
     decorators = (
         click.option(
             "--shape",
@@ -62,12 +66,49 @@ def input_options(command: Command) -> Command:
             metavar="FILE.npz",
             help="Values of inputs of an ONNX model by name; others are seeded.",
         ),
+        click.option(
+            *("--from", "start"),
+            metavar="NODE",
+            multiple=True,
+            help="Take the part of the model from this node on; repeatable. What crosses the cut becomes an input.",
+        ),
+        click.option(
+            *("--to", "stop"),
+            metavar="NODE",
+            multiple=True,
+            help="Take the part of the model up to this node, whose results become its outputs; repeatable.",
+        ),
     )
-    return _stacked(decorators)(command)
+    return _stacked(decorators)(_parsing(command))
 
 
-def parsed_inputs(shapes: Sequence[str], batch: int | None, inputs: Path | None) -> InputOptions:
-    """The words of --shape, --batch and --inputs. Raises click.UsageError for a word that is not NAME=SIZE."""
+def _parsing(command: Command) -> Command:
+    """The command, called with the words of its inputs as `options`."""
+
+    @functools.wraps(command)
+    def called(
+        *,
+        shapes: Sequence[str],
+        batch: int | None,
+        inputs: Path | None,
+        start: Sequence[str],
+        stop: Sequence[str],
+        **others: Any,
+    ) -> Any:
+        return command(options=parsed_inputs(shapes, batch, inputs, start=start, stop=stop), **others)
+
+    return called  # type: ignore[return-value]
+
+
+def parsed_inputs(
+    shapes: Sequence[str],
+    batch: int | None,
+    inputs: Path | None,
+    *,
+    start: Sequence[str] = (),
+    stop: Sequence[str] = (),
+) -> InputOptions:
+    """The words of these options. Raises click.UsageError for a word of --shape that is not NAME=SIZE."""
     from accelsim.frontends.inputs import input_options as options
 
     sizes: dict[str, tuple[int, ...]] = {}
@@ -77,7 +118,7 @@ def parsed_inputs(shapes: Sequence[str], batch: int | None, inputs: Path | None)
         if not equals or not name or not all(number.isascii() and number.isdigit() for number in numbers):
             raise click.UsageError(f"--shape {word!r} is not NAME=SIZE, such as seq=128 or pixels=1x3x224x224")
         sizes[name] = tuple(int(number) for number in numbers)
-    return options(sizes, batch, inputs)
+    return options(sizes, batch, inputs, start=start, stop=stop)
 
 
 def format_option(*names: str) -> Callable[[Command], Command]:

@@ -11,7 +11,6 @@ from accelsim.cli.options import (
     chosen_tasks,
     format_option,
     input_options,
-    parsed_inputs,
     parsed_settings,
     quiet_option,
     scenario_options,
@@ -21,6 +20,7 @@ from accelsim.cli.progress import progress
 from accelsim.errors import DoesNotFitError, ToleranceError
 
 if TYPE_CHECKING:
+    from accelsim.frontends.inputs import InputOptions
     from accelsim.results.result import Result
 
 
@@ -45,9 +45,7 @@ def run(
     trace: bool,
     verify: bool,
     allow_unfit: bool,
-    shapes: tuple[str, ...],
-    batch: int | None,
-    inputs: Path | None,
+    options: InputOptions,
     form: str,
     quiet: bool,
 ) -> None:
@@ -58,7 +56,6 @@ def run(
     trace.json.
     """
     sequence, overrides = chosen_tasks(task, tasks), parsed_settings(settings)
-    options = parsed_inputs(shapes, batch, inputs)
     from accelsim.evaluate import api
     from accelsim.report.text import report_sections
     from accelsim.report.verdict import verdict

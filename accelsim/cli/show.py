@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from accelsim.cli.options import input_options, parsed_inputs, parsed_settings
+from accelsim.cli.options import format_option, input_options, parsed_settings
 from accelsim.cli.output import print_report, print_text
 from accelsim.report.table import Notes, Section, Table
 from accelsim.units import format_value
 
 if TYPE_CHECKING:
+    from accelsim.frontends.inputs import InputOptions
     from accelsim.hw.quantity import Quantity
     from accelsim.hw.schema import Hardware
 
@@ -25,14 +25,40 @@ def show() -> None:
 @show.command("model")
 @click.argument("name")
 @click.option("--task", metavar="T", help="The task; by default the model's first.")
+@click.option("--depth", type=click.IntRange(min=0), default=3, show_default=True, help="Levels of modules to show.")
+@click.option("--graph", is_flag=True, help="Print the graph instead, one node a line.")
 @input_options
-def show_model(name: str, task: str | None, shapes: tuple[str, ...], batch: int | None, inputs: Path | None) -> None:
-    """Print the graph of model NAME (a name, file.py:builder or file.onnx), one node a line."""
-    options = parsed_inputs(shapes, batch, inputs)
-    from accelsim.evaluate.load import load_model
-    from accelsim.ir.text import graph_text
+@format_option("table", "json")
+def show_model(*, name: str, task: str | None, depth: int, graph: bool, options: InputOptions, form: str) -> None:
+    """Print the modules of model NAME with their shapes, parameters, MACs and bytes.
 
-    print_text(graph_text(load_model(name, task=task, options=options).graph))
+    NAME is a name of `accelsim list models`, file.py:builder or file.onnx. Weights are neither made nor read where a
+    builder can do without. A model with operators that accelsim lacks gets the list of all of them, and exit code 3.
+    """
+    from accelsim.errors import CoverageError, UnsupportedError
+    from accelsim.evaluate.load import load_model
+    from accelsim.evaluate.overview import overview
+    from accelsim.ir.text import graph_text
+    from accelsim.report.overview import coverage_json, coverage_sections, overview_sections, overview_verdict
+
+    try:
+        loaded = load_model(name, task=task, options=options, weights=False)
+    except CoverageError as error:
+        count = len(error.missing)
+        verdict = f"{error.model}: {count} operator{'s' if count > 1 else ''} missing"
+        if form == "json":
+            print_text(coverage_json(error))
+        else:
+            print_report((verdict,), coverage_sections(error))
+        raise UnsupportedError(f"{verdict}; nothing was left out, so the model was not taken over") from None
+    if graph:
+        print_text(graph_text(loaded.graph))
+        return
+    shown = overview(loaded)
+    if form == "json":
+        print_text(shown.dumps())
+    else:
+        print_report(overview_verdict(shown), overview_sections(shown, depth=depth))
 
 
 @show.command("hw")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,13 +10,15 @@ from accelsim.cli.options import (
     chosen_tasks,
     format_option,
     input_options,
-    parsed_inputs,
     parsed_settings,
     quiet_option,
     scenario_options,
 )
 from accelsim.cli.output import print_report, print_text
 from accelsim.cli.progress import progress
+
+if TYPE_CHECKING:
+    from accelsim.frontends.inputs import InputOptions
 
 
 @click.command("simulate")
@@ -32,9 +34,7 @@ def simulate(
     tasks: str | None,
     settings: tuple[str, ...],
     activity: str,
-    shapes: tuple[str, ...],
-    batch: int | None,
-    inputs: Path | None,
+    options: InputOptions,
     form: str,
     quiet: bool,
 ) -> None:
@@ -44,7 +44,6 @@ def simulate(
     --format csv prints the nodes, one a row.
     """
     sequence, overrides = chosen_tasks(task, tasks), parsed_settings(settings)
-    options = parsed_inputs(shapes, batch, inputs)
     from accelsim.evaluate import api
     from accelsim.report.nodes import nodes_csv
     from accelsim.report.text import report_sections

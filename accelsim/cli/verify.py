@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from accelsim.cli.options import format_option, input_options, parsed_inputs, quiet_option
+from accelsim.cli.options import format_option, input_options, quiet_option
 from accelsim.cli.output import print_report, print_text
 from accelsim.cli.progress import progress
 from accelsim.errors import ToleranceError, did_you_mean
+
+if TYPE_CHECKING:
+    from accelsim.frontends.inputs import InputOptions
 
 ENGINES = ("torch", "onnxruntime")
 
@@ -31,9 +34,7 @@ def verify(
     model: str,
     task: str | None,
     against: str | None,
-    shapes: tuple[str, ...],
-    batch: int | None,
-    inputs: Path | None,
+    options: InputOptions,
     form: str,
     quiet: bool,
 ) -> None:
@@ -44,7 +45,6 @@ def verify(
     Ends with exit code 5 when an output is outside the tolerance.
     """
     engines = None if against is None else _engines(against)
-    options = parsed_inputs(shapes, batch, inputs)
     from accelsim.evaluate.load import load_model
     from accelsim.evaluate.verify import verify_model
     from accelsim.report.evidence import EQUIVALENCE_TITLE, equivalence_sections

@@ -91,7 +91,7 @@ def _place(kernel: DynamicKernel, mixed: Array, merged: Array) -> None:
 
 
 def prepare_adapted_linear(operands: Operands) -> Kernel | None:
-    """Two products, the thin one through a scratch of low rank; what is dropped is cut out once where it is constant."""
+    """Two products, the thin one through a scratch of low rank; what is dropped is cut out once if it is constant."""
     node, given = operands.node, operands.constants
     if any(t is not None and t.dtype != FLOAT32 for t in (*operands.inputs[:5], *operands.outputs)):
         return None

@@ -163,6 +163,5 @@ class Executable:
         found: dict[int, list[str]] = {}
         for name in wanted:
             if name not in self.plan.constants:
-                first = self.plan.slots[self.plan.places[name].block].block.first
-                found.setdefault(first, []).append(name)
+                found.setdefault(self.plan.written[name], []).append(name)
         return found

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from accelsim.engine.team import Team
 from accelsim.ir import DType, Node, Tensor
 from accelsim.ir.dtype import (
+    BFLOAT16,
     BOOL,
     FLOAT16,
     FLOAT32,
@@ -37,7 +38,9 @@ NUMPY_TYPES: dict[DType, np.dtype[Any]] = {
         *(FLOAT32, FLOAT64, FLOAT16, BOOL),
         *(INT64, INT32, INT16, INT8, UINT64, UINT32, UINT16, UINT8),
     )
-}
+} | {BFLOAT16: np.dtype(np.float32)}
+"""What holds values of a format. NumPy has no bfloat16: its values are held and computed in float32, and only a cast
+rounds them."""
 
 
 class Layout(Enum):
@@ -115,7 +118,7 @@ class Kernel:
     """`run` writes every element of the outputs. `scratch` are arrays it needs besides, of undefined content.
 
     `packed` are arrays made while preparing, counted as weights. `forcible` says that `run` heeds
-    `Call.forced`.
+    `Call.forced`; `in_place` that the output may lie in the bytes of an input of its shape.
     """
 
     run: Callable[[Call], None]
@@ -123,6 +126,7 @@ class Kernel:
     layout: Layout = Layout.CONTIGUOUS
     packed: tuple[Array, ...] = ()
     forcible: bool = False
+    in_place: bool = False
 
 
 Prepare = Callable[[Operands], Kernel | None]

@@ -42,7 +42,8 @@ class Step:
 class Plan:
     """Steps in order, and the places of tensors.
 
-    `graph` is the graph that was given, in which ops that have an expansion and no kernel are written out.
+    `graph` is the graph that was given, in which ops that have an expansion and no kernel are written out. `written`
+    tells after which node of it the bytes of a tensor are there, and -1 for inputs; an epilogue's lie over its host's.
 
     `arena_bytes` holds graph inputs, intermediates and the kernels' scratch, reused by liveness.
     `weight_bytes` are the constants, once each, and what was packed or folded from them. `scratch_bytes` is
@@ -54,6 +55,7 @@ class Plan:
     graph: Graph
     steps: tuple[Step, ...]
     places: Mapping[str, Place]
+    written: Mapping[str, int]
     slots: Mapping[str, Slot]
     constants: Mapping[str, Array]
     arena_bytes: int
@@ -106,6 +108,7 @@ class _Planner:
         self.places: dict[str, Place] = {}
         self.sizes: dict[str, int] = {}
         self.spans: dict[str, tuple[int, int]] = {}
+        self.written: dict[str, int] = {}
         self.steps: list[Step] = []
         self.views: list[str] = []
         self.folded: list[str] = []
@@ -129,6 +132,7 @@ class _Planner:
         dtype = NUMPY_TYPES[tensor.dtype]
         self._block(name, tensor.elements * dtype.itemsize, index)
         self.places[name] = Place(name, 0, np.empty(tensor.shape, dtype).strides)
+        self.written[name] = index
 
     def finish(self) -> Plan:
         for name in self.graph.outputs:
@@ -139,6 +143,7 @@ class _Planner:
             graph=self.graph,
             steps=tuple(self.steps),
             places=self.places,
+            written=self.written,
             slots={slot.block.name: slot for slot in slots},
             constants=self.constants,
             arena_bytes=max((slot.end for slot in slots), default=0),
@@ -180,9 +185,27 @@ class _Planner:
         base = storage.__array_interface__["data"][0]
         for output, result in zip(node.outputs, results, strict=True):
             self.places[output] = Place(place.block, result.__array_interface__["data"][0] - base, result.strides)
+            self.written[output] = self.written[node.inputs[0]]
             self._touch(output, index)
         self.views.append(node.name)
         return True
+
+    def _over_its_host(self, node: Node, index: int) -> bool:
+        """Place the result of an epilogue in the bytes of what it works on, which nobody else reads."""
+        if not node.fused:
+            return False
+        made = [self.graph.producers.get(name) for name in node.inputs]
+        own = (name for name, by in zip(node.inputs, made, strict=True) if by and node.fused in (by.name, by.fused))
+        source = next(own)
+        if source not in self.places or self.sizes[self.places[source].block] != self._size(source):
+            return False
+        self.places[node.outputs[0]] = self.places[source]
+        self.written[node.outputs[0]] = index
+        self._touch(node.outputs[0], index)
+        return True
+
+    def _size(self, name: str) -> int:
+        return max(self.graph.tensors[name].elements * self._itemsize(name), 1)
 
     def _array(self, name: str, storage: Array) -> Array:
         place, tensor = self.places[name], self.graph.tensors[name]
@@ -206,8 +229,9 @@ class _Planner:
             results = sum(math.prod(t.shape) * NUMPY_TYPES[t.dtype].itemsize for t in operands.outputs)
             self.scratch_bytes = max(self.scratch_bytes, results)
         self.owned.extend(kernel.packed)
-        for name in node.outputs:
-            self.new_tensor(name, index)
+        if not (kernel.in_place and self._over_its_host(node, index)):
+            for name in node.outputs:
+                self.new_tensor(name, index)
         copies = []
         for position, name in enumerate(node.inputs):
             if name in self.places and not self._lies(name, kernel.layout):

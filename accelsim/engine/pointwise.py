@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from accelsim.engine.kernel import Call, Kernel, Layout, Operands, Prepare, rows_of
-from accelsim.engine.kernels.pointwise import erf_each, gelu, scale_planes
+from accelsim.engine.kernel import Array, Call, Kernel, Layout, Operands, Prepare, rows_of
+from accelsim.engine.kernels.pointwise import gelu, gelu_tanh_each, scale_planes
 from accelsim.engine.kernels.resize import bilinear
-from accelsim.engine.kernels.rows import layer_norm_rows, softmax_rows
+from accelsim.engine.kernels.rows import group_norm_planes, layer_norm_rows, rms_norm_rows, softmax_rows
+from accelsim.engine.simple import prepare_nearest
 from accelsim.ir import Tensor
 from accelsim.ops.attributes import integer, real
 from accelsim.ops.resize import linear_indices, resize_lines
@@ -21,7 +23,7 @@ def prepare_ufunc(function: np.ufunc) -> Prepare:
     def run(call: Call) -> None:
         function(*(array for array in call.inputs if array is not None), out=call.outputs[0])
 
-    return lambda operands: Kernel(run, layout=Layout.ANY) if operands.all_float32 else None
+    return lambda operands: Kernel(run, layout=Layout.ANY, in_place=True) if operands.all_float32 else None
 
 
 def prepare_div(operands: Operands) -> Kernel | None:
@@ -30,7 +32,7 @@ def prepare_div(operands: Operands) -> Kernel | None:
 
 
 def prepare_relu(operands: Operands) -> Kernel | None:
-    return Kernel(_run_relu, layout=Layout.ANY) if operands.all_float32 else None
+    return Kernel(_run_relu, layout=Layout.ANY, in_place=True) if operands.all_float32 else None
 
 
 def _run_relu(call: Call) -> None:
@@ -64,23 +66,37 @@ def prepare_concat(operands: Operands) -> Kernel | None:
     return Kernel(run, layout=Layout.ANY)
 
 
+ELEMENTS_APART = 1 << 16
+"""Elements of a piece, at least: handing one over takes about as long as some thousands of them."""
+
+
+def prepare_each(function: Callable[[Array, Array], None]) -> Prepare:
+    """A compiled function of each element, from one flat array into another."""
+
+    def prepare(operands: Operands) -> Kernel | None:
+        if not operands.all_float32:
+            return None
+        pieces = -(-operands.outputs[0].elements // ELEMENTS_APART)
+
+        def run(call: Call) -> None:
+            x, y = call.input(0).reshape(-1), call.outputs[0].reshape(-1)
+
+            def part(piece: int, worker: int) -> None:
+                span = slice(piece * ELEMENTS_APART, (piece + 1) * ELEMENTS_APART)
+                function(x[span], y[span])
+
+            operands.team.each(pieces, part)
+
+        return Kernel(run, in_place=True)
+
+    return prepare
+
+
 def prepare_gelu(operands: Operands) -> Kernel | None:
-    """The exact form; the tanh form keeps its reference."""
-    if not operands.all_float32 or operands.node.attrs["approximate"] != "none":
-        return None
-    return Kernel(_run_gelu)
+    return prepare_each(_GELU[str(operands.node.attrs["approximate"])])(operands)
 
 
-def _run_gelu(call: Call) -> None:
-    gelu(call.input(0).reshape(-1), call.outputs[0].reshape(-1))
-
-
-def prepare_erf(operands: Operands) -> Kernel | None:
-    return Kernel(_run_erf) if operands.all_float32 else None
-
-
-def _run_erf(call: Call) -> None:
-    erf_each(call.input(0).reshape(-1), call.outputs[0].reshape(-1))
+_GELU: Mapping[str, Callable[[Array, Array], None]] = {"none": gelu, "tanh": gelu_tanh_each}
 
 
 def prepare_softmax(operands: Operands) -> Kernel | None:
@@ -111,6 +127,38 @@ def prepare_layer_norm(operands: Operands) -> Kernel | None:
     return Kernel(run)
 
 
+def prepare_rms_norm(operands: Operands) -> Kernel | None:
+    axes = integer("rms_norm", operands.node.attrs, "axes")
+    shape = operands.shape(0)
+    features = math.prod(shape[len(shape) - axes :])
+    weight = operands.vector(1, features, 1.0)
+    epsilon = real("rms_norm", operands.node.attrs, "epsilon")
+    if not operands.all_float32 or weight is None:
+        return None
+
+    def run(call: Call) -> None:
+        x, y = call.input(0).reshape(-1, features), call.outputs[0].reshape(-1, features)
+        rms_norm_rows(x, weight, epsilon, y)
+
+    return Kernel(run)
+
+
+def prepare_group_norm(operands: Operands) -> Kernel | None:
+    """group_norm, and instance_norm as one group a channel."""
+    op, attrs, (images, channels, *_) = operands.node.op, operands.node.attrs, operands.shape(0)
+    groups = channels if op == "instance_norm" else integer(op, attrs, "groups")
+    weight, bias = operands.vector(1, channels, 1.0), operands.vector(2, channels, 0.0)
+    epsilon = real(op, attrs, "epsilon")
+    if not operands.all_float32 or weight is None or bias is None:
+        return None
+
+    def run(call: Call) -> None:
+        x, y = (array.reshape(images, channels, -1) for array in (call.input(0), call.outputs[0]))
+        group_norm_planes(x, weight, bias, groups, epsilon, y)
+
+    return Kernel(run)
+
+
 def prepare_batch_norm(operands: Operands) -> Kernel | None:
     """Folded into one scale and one shift per channel while preparing, in float64."""
     weight, bias, mean, variance = operands.constants[1:5]
@@ -130,8 +178,10 @@ def prepare_batch_norm(operands: Operands) -> Kernel | None:
 
 
 def prepare_resize(operands: Operands) -> Kernel | None:
-    """Bilinear; the other modes keep their reference."""
+    """Bilinear and nearest; the cubic mode keeps its reference."""
     attrs = operands.node.attrs
+    if attrs["mode"] == "nearest":
+        return prepare_nearest(operands)
     if not operands.all_float32 or attrs["mode"] != "bilinear":
         return None
     vertical, horizontal = resize_lines(operands.shape(0), attrs)

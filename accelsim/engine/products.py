@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.engine.kernel import Array, Call, Kernel, Layout, Operands, leading, rows_of
-from accelsim.engine.kernels.rows import softmax_rows
+from accelsim.engine.kernels.rows import seen_softmax_rows, softmax_rows
 from accelsim.ir import Tensor
 from accelsim.ir.dtype import FLOAT32
 from accelsim.ops.attributes import flag, real
@@ -15,6 +15,11 @@ ROWS_APART = 64
 
 MACS_APART = 4 << 20
 """Products smaller than this are not split: handing over a piece takes about as long as they do."""
+
+
+SCORES_BYTES = 1 << 20
+LEAST_QUERIES = 16
+"""Scores of a block of queries, so that they stay in cache; products with fewer queries leave BLAS idle."""
 
 
 def row_pieces(rows: int, macs_each: int) -> tuple[int, int]:
@@ -54,7 +59,7 @@ def _run_matmul(call: Call) -> None:
 
 
 def prepare_attention(operands: Operands) -> Kernel | None:
-    """Head by head, each with the scores of one head as scratch."""
+    """Head by head, a block of queries at a time, each with the scores of one block as scratch."""
     q, k, v = operands.inputs[:3]
     if any(t is None or t.dtype != FLOAT32 for t in (q, k, v)):
         return None
@@ -63,38 +68,40 @@ def prepare_attention(operands: Operands) -> Kernel | None:
     group = heads // shared
     scale = np.float32(real("attention", operands.node.attrs, "scale"))
     causal = flag("attention", operands.node.attrs, "causal")
-    later = np.triu_indices(queries, 1, keys) if causal else None
+    block = min(queries, max(LEAST_QUERIES, SCORES_BYTES // (4 * keys)))
+    blocks = -(-queries // block)
 
     def run(call: Call) -> None:
         q, k, v, mask = call.input(0), call.input(1), call.input(2), call.optional(3)
         (y,) = call.outputs
         masks = None if mask is None else np.broadcast_to(mask, (batch, heads, queries, keys))
 
-        def head(piece: int, worker: int) -> None:
-            at, scores = divmod(piece, heads), call.scratch[worker]
+        def part(piece: int, worker: int) -> None:
+            head, number = divmod(piece, blocks)
+            rows = slice(number * block, min((number + 1) * block, queries))
+            at = divmod(head, heads)
             keys_at = (at[0], at[1] // group)
-            np.matmul(q[at], k[keys_at].T, out=scores)
-            if masks is None and later is None:
+            scores = call.scratch[worker][: rows.stop - rows.start]
+            np.matmul(q[at][rows], k[keys_at].T, out=scores)
+            if masks is None and not causal:
                 softmax_rows(scores, scale, scores)
             else:
-                _masked_softmax(scores, scale, None if masks is None else masks[at], later)
-            np.matmul(scores, v[keys_at], out=y[at])
+                seen = None if masks is None else masks[at][rows]
+                _masked_softmax(scores, scale, seen, rows.start if causal else keys)
+            np.matmul(scores, v[keys_at], out=y[at][rows])
 
-        team.each(batch * heads, head)
+        team.each(batch * heads * blocks, part)
 
-    workers = min(team.threads, batch * heads)
-    return Kernel(run, scratch=(Tensor((queries, keys)),) * workers, layout=Layout.MATRIX)
+    workers = min(team.threads, batch * heads * blocks)
+    return Kernel(run, scratch=(Tensor((block, keys)),) * workers, layout=Layout.MATRIX)
 
 
-def _masked_softmax(scores: Array, scale: np.float32, mask: Array | None, later: tuple[Array, ...] | None) -> None:
-    """In place; `later` are the places of keys behind their query. Rows that see nothing become zeros."""
-    np.multiply(scores, scale, out=scores)
-    if mask is not None and mask.dtype == np.bool_:
-        np.copyto(scores, np.float32(-np.inf), where=~mask)
-    elif mask is not None:
-        np.add(scores, mask, out=scores)
-    if later is not None:
-        scores[later] = -np.inf
-    blind = np.isneginf(scores.max(axis=1))
-    softmax_rows(scores, np.float32(1), scores)
-    scores[blind] = 0
+def _masked_softmax(scores: Array, scale: np.float32, mask: Array | None, first: int) -> None:
+    """In place. Query i sees keys up to `first` + i; one that sees nothing gives zeros."""
+    if mask is not None:
+        np.multiply(scores, scale, out=scores)
+        if mask.dtype == np.bool_:
+            np.copyto(scores, np.float32(-np.inf), where=~mask)
+        else:
+            np.add(scores, mask, out=scores)
+    seen_softmax_rows(scores, scale if mask is None else np.float32(1), first, scores)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from accelsim.engine.kernel import Array, Call, Kernel, Operands
-from accelsim.engine.kernels.windows import depthwise, max_windows
+from accelsim.engine.kernels.windows import depthwise, depthwise_padded, max_windows
 from accelsim.engine.team import Team
+from accelsim.ir import Tensor
 from accelsim.ops.attributes import flag, integers
 from accelsim.ops.pool import windows
 
@@ -23,10 +24,10 @@ def _planes(array: Array) -> Array:
     return array.reshape(-1, *array.shape[2:])
 
 
-def _each(team: Team, planes: int, plane_size: int, work: Callable[[int, int], None]) -> None:
-    """`work(first, end)` for ranges of planes."""
+def _each(team: Team, planes: int, plane_size: int, work: Callable[[int, int, int], None]) -> None:
+    """`work(first, end, worker)` for ranges of planes."""
     step = max(1, OUTPUTS_APART // max(plane_size, 1))
-    team.each(-(-planes // step), lambda piece, _: work(piece * step, min((piece + 1) * step, planes)))
+    team.each(-(-planes // step), lambda piece, worker: work(piece * step, min((piece + 1) * step, planes), worker))
 
 
 def prepare_depthwise(operands: Operands) -> Kernel | None:
@@ -39,20 +40,30 @@ def prepare_depthwise(operands: Operands) -> Kernel | None:
     down, across = integers("conv2d", attrs, "stride", count=2)
     row_step, column_step = integers("conv2d", attrs, "dilation", count=2)
     geometry = (down, across, row_step, column_step, top, left)
-    size = operands.outputs[0].elements // max(operands.outputs[0].shape[0] * outputs, 1)
+    tall, wide = operands.shape(1)[2:]
+    height, width = operands.outputs[0].shape[2:]
     zeros = np.zeros(outputs, np.float32)
+    # With longer strides most of one long row would be left out again; only the unrolled kernel is worth padding for.
+    flat = (down, across) == (1, 1) or (tall, wide) == (3, 3)
+    padded_height = (height - 1) * down + (tall - 1) * row_step + 1
+    padded = Tensor((padded_height * ((width - 1) * across + (wide - 1) * column_step + 1),))
 
     def run(call: Call) -> None:
         given = call.optional(2)
         weights, bias = call.input(1).reshape(outputs, *call.input(1).shape[2:]), zeros if given is None else given
         for image, result in zip(call.input(0), call.outputs[0], strict=True):
 
-            def part(first: int, end: int, image: Array = image, result: Array = result) -> None:
-                depthwise(image, weights, bias, geometry, first, end, result)
+            def part(first: int, end: int, worker: int, image: Array = image, result: Array = result) -> None:
+                if flat:
+                    scratch = call.scratch[2 * worker : 2 * worker + 2]
+                    depthwise_padded(image, weights, bias, geometry, first, end, *scratch, result)
+                else:
+                    depthwise(image, weights, bias, geometry, first, end, result)
 
-            _each(operands.team, outputs, size, part)
+            _each(operands.team, outputs, height * width, part)
 
-    return Kernel(run, packed=(zeros,))
+    workers = min(operands.team.threads, outputs)
+    return Kernel(run, packed=(zeros,), scratch=(padded, padded) * workers if flat else ())
 
 
 def _geometry(operands: Operands) -> Geometry:
@@ -69,7 +80,7 @@ def prepare_max_pool(operands: Operands) -> Kernel | None:
 
     def run(call: Call) -> None:
         x, y = _planes(call.input(0)), _planes(call.outputs[0])
-        _each(operands.team, len(y), size, lambda a, b: max_windows(x, height, width, geometry, a, b, y))
+        _each(operands.team, len(y), size, lambda a, b, _: max_windows(x, height, width, geometry, a, b, y))
 
     return Kernel(run)
 
@@ -90,7 +101,7 @@ def prepare_avg_pool(operands: Operands) -> Kernel | None:
     def run(call: Call) -> None:
         x, y = _planes(call.input(0)), _planes(call.outputs[0])
 
-        def part(first: int, end: int) -> None:
+        def part(first: int, end: int, worker: int) -> None:
             depthwise(x, ones, zeros, geometry, first, end, y)
             np.multiply(y[first:end], shares, out=y[first:end])
 

@@ -13,6 +13,7 @@ from accelsim.evaluate.verify import verify_model
 from accelsim.frontends.inputs import input_options
 from accelsim.ir import Activity, Graph
 from accelsim.ir.weights import Array
+from accelsim.passes.cut import cut
 from accelsim.results import Equivalence
 
 
@@ -26,23 +27,26 @@ def load_model(
     shapes: Mapping[str, int | Sequence[int]] | None = None,
     batch: int | None = None,
     inputs: Path | str | None = None,
+    start: str | Sequence[str] = (),
+    stop: str | Sequence[str] = (),
 ) -> Graph:
     """The graph of a model.
 
     `model` is a name, `file.py:builder` (then `task` and `arguments` go to the builder), the CSV file of a SCALE-Sim
     topology, a torch module in eval mode with `example_inputs`, of which `scope` names the part that an accelerator
     runs, or `file.onnx`: then `shapes` and `batch` bind its open dimensions and `inputs` is an .npz with values of its
-    inputs.
+    inputs. `start` and `stop` name nodes: the graph is then the part between them (see `passes.cut`).
     Raises InputError for what is unknown, UnsupportedError for what cannot be traced.
     """
+    options = input_options(shapes, batch, inputs, start=start, stop=stop)
     if isinstance(model, str):
-        options = input_options(shapes, batch, inputs)
         return load.load_model(model, task=task, arguments=arguments, options=options).graph
     if not example_inputs:
         raise InputError("a torch module needs example inputs: load_model(module, (tensor, ...))")
     from accelsim.frontends.torch import trace
 
-    return trace(model, tuple(example_inputs), name=type(model).__name__, scope=scope)
+    graph = trace(model, tuple(example_inputs), name=type(model).__name__, scope=scope)
+    return cut(graph, options.start, options.stop) if options.cuts else graph
 
 
 def example_inputs(
@@ -53,9 +57,12 @@ def example_inputs(
     shapes: Mapping[str, int | Sequence[int]] | None = None,
     batch: int | None = None,
     inputs: Path | str | None = None,
+    start: str | Sequence[str] = (),
+    stop: str | Sequence[str] = (),
 ) -> dict[str, Array]:
     """Seeded inputs of a model by input name; `other` gives a second, different set. The rest as for `load_model`."""
-    loaded = load.load_model(model, task=task, options=input_options(shapes, batch, inputs))
+    options = input_options(shapes, batch, inputs, start=start, stop=stop)
+    loaded = load.load_model(model, task=task, options=options)
     return dict(loaded.other_inputs if other else loaded.inputs)
 
 
@@ -72,7 +79,9 @@ def verify(
     shapes: Mapping[str, int | Sequence[int]] | None = None,
     batch: int | None = None,
     inputs: Path | str | None = None,
+    start: str | Sequence[str] = (),
+    stop: str | Sequence[str] = (),
 ) -> Equivalence:
     """Our engine beside others on the example inputs of a model; see `verify_model` and `load_model`."""
-    options = input_options(shapes, batch, inputs)
+    options = input_options(shapes, batch, inputs, start=start, stop=stop)
     return verify_model(load.load_model(model, task=task, options=options), against=against)

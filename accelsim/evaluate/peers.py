@@ -21,6 +21,7 @@ from accelsim.errors import (
 )
 from accelsim.frontends.catalogue import LoadedModel
 from accelsim.frontends.job import Job, read_result
+from accelsim.ir.dtype import BFLOAT16
 from accelsim.ir.store import save_graph
 from accelsim.ir.tensorfile import write_tensors
 from accelsim.ir.weights import Array
@@ -93,10 +94,20 @@ def chosen_peers(names: Collection[str]) -> tuple[Peer, ...]:
 
 def peers_of(loaded: LoadedModel, names: Collection[str] | None) -> tuple[Peer, ...]:
     """The engines of those names, or all that can run the model. Raises what `chosen_peers` does."""
-    if not loaded.spec.is_onnx:
+    if any(tensor.dtype == BFLOAT16 for tensor in loaded.graph.tensors.values()):
+        if loaded.spec.is_onnx or loaded.is_part:
+            raise UnsupportedError(
+                f"{loaded.model}: nothing to compare with: ONNX Runtime does not compute in bfloat16 on a CPU, and "
+                "torch runs whole models of its own only; `run --no-verify` does without"
+            )
+        if names is not None and "onnxruntime" in names:
+            raise InputError(f"{loaded.model}: ONNX Runtime does not compute in bfloat16 on a CPU; compare with torch")
+        return chosen_peers(("torch",) if names is None else names)
+    if not loaded.spec.is_onnx and not loaded.is_part:
         return chosen_peers(tuple(PEERS) if names is None else names)
     if names is not None and "torch" in names:
-        raise InputError(f"{loaded.spec.file}: torch does not run ONNX files; compare with onnxruntime")
+        what = "a part of a model" if loaded.is_part else "ONNX files"
+        raise InputError(f"{loaded.spec.file}: torch does not run {what}; compare with onnxruntime")
     return chosen_peers(("onnxruntime",) if names is None else names)
 
 

@@ -39,7 +39,7 @@ def simulate_spec(
     options: InputOptions | None = None,
     progress: Progress = silent,
 ) -> Result:
-    """Time one frame, or the frames of `tasks` in order, without computing numbers.
+    """Time one frame, or the frames of `tasks` in order, without computing numbers or touching weights.
 
     `activity` is an assumption (uniform, skewed, worst-case), a file, or the name of one that ships with accelsim.
     Raises InputError for what is unknown, UnsupportedError and DoesNotFitError where the hardware cannot run it.
@@ -48,20 +48,28 @@ def simulate_spec(
         raise InputError("activity 'recorded' needs an execution: use `accelsim run`, or give a file or 'uniform'")
     described = hardware_for(hardware, overrides)
     names = tuple(tasks) or (task,)
-    loaded = load_tasks(model, names, options=options, progress=progress)
+    recorded = activity.endswith(".json")  # on a graph with weights, and it says on which
+    loaded = load_tasks(model, names, options=options, progress=progress, weights=recorded)
     frames = {name: frame_of(one, activity_of(one.graph, activity)) for name, one in loaded.items()}
     progress(f"timing on {described.name}")
     return checked_fit(timed([frames[name] for name in names], described), allow_unfit)
 
 
 def load_tasks(
-    model: str, names: Sequence[str | None], *, options: InputOptions | None, progress: Progress
+    model: str,
+    names: Sequence[str | None],
+    *,
+    options: InputOptions | None,
+    progress: Progress,
+    weights: bool = True,
 ) -> dict[str | None, LoadedModel]:
-    """The model for each distinct task, in order of first use (None: its first task)."""
+    """The model for each distinct task, in order of first use (None: its first task); see `load_model`."""
     loaded: dict[str | None, LoadedModel] = {}
     for name in dict.fromkeys(names):
         progress(f"loading {model}{f' for {name}' if name else ''}")
-        loaded[name] = load_model(model, task=name, options=options)
+        loaded[name] = load_model(model, task=name, options=options, weights=weights)
+        if loaded[name].note:
+            progress(loaded[name].note)
     return loaded
 
 

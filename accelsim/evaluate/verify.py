@@ -20,12 +20,25 @@ from accelsim.engine.compare import (
 from accelsim.evaluate.flips import flip_margins, told_routings
 from accelsim.evaluate.peers import Peer, PeerResult, peers_of, running_peers
 from accelsim.frontends.catalogue import LoadedModel
+from accelsim.ir import Graph
 from accelsim.ir.activity import Activity
+from accelsim.ir.dtype import BFLOAT16, FLOAT16
 from accelsim.ir.frozen import FrozenMap
 from accelsim.ir.weights import Array
 from accelsim.results.equivalence import Equivalence, EquivalenceEntry, NodeDifference
 
 _WORST = 5
+
+
+TOLERANCE = 1e-4
+_ROUNDINGS = 8  # engines round at other places; single errors of a rounding add up over the depth of a model
+_HALF_SPACING = {FLOAT16: 2.0**-11, BFLOAT16: 2.0**-8}
+
+
+def tolerance_of(graph: Graph) -> float:
+    """The error that is allowed by default: 1e-4, or eight roundings of the coarsest float format in the graph."""
+    used = {tensor.dtype for tensor in graph.tensors.values()}
+    return max([TOLERANCE, *(_ROUNDINGS * error for dtype, error in _HALF_SPACING.items() if dtype in used)])
 
 
 @dataclass(frozen=True)
@@ -42,13 +55,14 @@ def verify_model(
     loaded: LoadedModel,
     *,
     against: Collection[str] | None = None,
-    tolerance: float = 1e-4,
+    tolerance: float | None = None,
     executable: Executable | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Equivalence:
     """Compare the engine with others (None: all that can run it) on both example inputs of a model.
 
-    Each other engine runs in a process of its own, while ours runs here. Errors are max|a-b| / max|b|. An
+    Each other engine runs in a process of its own, while ours runs here. Errors are max|a-b| / max|b|; None for
+    `tolerance` stands for `tolerance_of` the graph. An
     engine is `ok` where the outputs are within `tolerance`; or, where tokens took other experts, if ours
     preferred its own by at most `tolerance` and the outputs agree once ours follows the other's routing.
     `first_bad` is then looked for under that routing. `executable` saves compiling the graph again. Raises
@@ -56,6 +70,7 @@ def verify_model(
     engine ends with.
     """
     tell = progress or (lambda step: None)
+    tolerance = tolerance_of(loaded.graph) if tolerance is None else tolerance
     peers = peers_of(loaded, against)
     with TemporaryDirectory(prefix="accelsim-verify-") as folder:
         tell(f"running {', '.join(peer.name for peer in peers)} and our engine")

@@ -17,7 +17,7 @@ from accelsim.frontends.sources import as_text, unchanged
 from accelsim.ir.graph import Graph
 from accelsim.ir.store import load_graph, save_graph
 from accelsim.ir.tensorfile import read_tensors, write_tensors
-from accelsim.ir.weights import Array
+from accelsim.ir.weights import Array, SizesOnly
 from accelsim.kernel_cache import cache_dir
 from accelsim.ops.verified import verified
 
@@ -32,16 +32,22 @@ _KEPT_ENTRIES = 16  # every change of a source makes a new entry of the size of 
 
 @dataclass(frozen=True)
 class Entry:
-    """A traced model: its graph and two sets of example inputs. `folder` is where the graph is saved."""
+    """A traced model: its graph and two sets of example inputs. `folder` is where the graph is saved.
+
+    A graph whose weights have sizes only has no example inputs.
+    """
 
     graph: Graph
     inputs: tuple[Inputs, Inputs]
     folder: Path
 
 
-def entry_folder(spec: ModelSpec, task: str) -> Path:
-    """The folder of a model's entry, named after everything that the graph depends on."""
-    return cache_dir() / "graphs" / _key(spec, task)
+def entry_folder(spec: ModelSpec, task: str, *, weights: bool = True) -> Path:
+    """The folder of a model's entry, named after everything that the graph depends on.
+
+    Without `weights` it is that of the graph whose weights have sizes only.
+    """
+    return cache_dir() / "graphs" / _key(spec, task, weights)
 
 
 def read_entry(folder: Path) -> Entry | None:
@@ -59,7 +65,7 @@ def read_entry(folder: Path) -> Entry | None:
     except (AccelsimError, OSError, UnicodeDecodeError):
         return None
     os.utime(folder)  # entries that are used are the last to be dropped
-    complete = len(first) == len(second) == len(graph.inputs)
+    complete = len(first) == len(second) == len(graph.inputs) or isinstance(graph.weights, SizesOnly)
     return Entry(graph, (first, second), folder) if complete else None
 
 
@@ -97,8 +103,8 @@ def _drop_oldest(entries: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _key(spec: ModelSpec, task: str) -> str:
-    settings = [spec.name, spec.file.name, spec.builder, task, spec.scope, sorted(spec.arguments.items())]
+def _key(spec: ModelSpec, task: str, weights: bool) -> str:
+    settings = [spec.name, spec.file.name, spec.builder, task, spec.scope, sorted(spec.arguments.items()), weights]
     digest = hashlib.sha256(json.dumps([settings, _torch_version()], default=str).encode())
     digest.update(str(spec.file.resolve()).encode())
     sources = [path for room in _ROOMS for path in sorted((_PACKAGE / room).glob("*.py"))]

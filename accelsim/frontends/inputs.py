@@ -1,4 +1,4 @@
-"""What a user says about the inputs of a model from a file, and seeded inputs where nothing is said."""
+"""What a user says about a model's inputs and which part of it is meant, and seeded inputs where nothing is said."""
 
 from __future__ import annotations
 
@@ -24,29 +24,43 @@ _PASSING = frozenset({"reshape", "transpose", "slice", "split", "concat", "expan
 class InputOptions:
     """`sizes` of open dimensions by their name, or whole shapes by the input's; `batch` for all first dimensions.
 
-    `file` is an .npz with values by input name.
+    `file` is an .npz with values by input name. `start` and `stop` are the nodes that the part of the model lies
+    between (empty: from its inputs, to its outputs).
     """
 
     sizes: FrozenMap[str, tuple[int, ...]] = field(default_factory=FrozenMap)
     batch: int | None = None
     file: Path | None = None
+    start: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
 
     @property
-    def given(self) -> bool:
+    def binds(self) -> bool:
+        """Whether anything is said about inputs."""
         return bool(self.sizes) or self.batch is not None or self.file is not None
+
+    @property
+    def cuts(self) -> bool:
+        return bool(self.start or self.stop)
 
 
 def input_options(
-    shapes: Mapping[str, int | Sequence[int]] | None = None, batch: int | None = None, file: Path | str | None = None
+    shapes: Mapping[str, int | Sequence[int]] | None = None,
+    batch: int | None = None,
+    file: Path | str | None = None,
+    *,
+    start: str | Sequence[str] = (),
+    stop: str | Sequence[str] = (),
 ) -> InputOptions:
-    """Options from plain values. Raises InputError for sizes below one."""
+    """Options from plain values; `start` and `stop` are names of nodes. Raises InputError for sizes below one."""
     sizes: dict[str, tuple[int, ...]] = {}
     for name, value in (shapes or {}).items():
         sizes[name] = (value,) if isinstance(value, int) else tuple(value)
     for name, numbers in (*sizes.items(), *(() if batch is None else (("batch", (batch,)),))):
         if any(not isinstance(number, int) or number < 1 for number in numbers):
             raise InputError(f"{name}={'x'.join(map(str, numbers))}: sizes are whole numbers of at least 1")
-    return InputOptions(FrozenMap(sizes), batch, None if file is None else Path(file))
+    ends = [(end,) if isinstance(end, str) else tuple(end) for end in (start, stop)]
+    return InputOptions(FrozenMap(sizes), batch, None if file is None else Path(file), *ends)
 
 
 def read_inputs(path: Path) -> dict[str, Array]:
@@ -76,6 +90,7 @@ def seeded_inputs(graph: Graph, seed: int) -> dict[str, Array]:
 
 
 def _numpy(dtype: DType) -> str:
+    """NumPy's name for what holds a format: it has no bfloat16, which the engine holds in float32."""
     return "float32" if dtype.kind == "bfloat" else str(dtype)
 
 
@@ -105,9 +120,10 @@ def checked_inputs(given: Mapping[str, Array], graph: Graph, known: Sequence[str
     for name in graph.inputs:
         if name in given:
             array, tensor = given[name], graph.tensors[name]
-            if array.shape != tensor.shape or str(array.dtype) != str(tensor.dtype):
+            wanted = _numpy(tensor.dtype)
+            if array.shape != tensor.shape or str(array.dtype) != wanted:
                 raise InputError(
                     f"{where}: '{name}' is {array.dtype} {list(array.shape)}, "
-                    f"the model takes {tensor.dtype} {list(tensor.shape)}"
+                    f"the model takes {wanted} {list(tensor.shape)}"
                 )
     return {name: given[name] for name in graph.inputs if name in given}

@@ -7,13 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import onnx
-from onnx import checker, helper, numpy_helper
+from onnx import checker, helper, shape_inference
 
 from accelsim.errors import InputError, InternalError, did_you_mean
 from accelsim.frontends.onnx_forms import ONNX_FORMS
-from accelsim.frontends.onnx_nodes import OnnxNodes, element_type
+from accelsim.frontends.onnx_functions import DOMAIN, OnnxFunctions
+from accelsim.frontends.onnx_nodes import OnnxNodes, element_type, stored
 from accelsim.ir.graph import Graph
-from accelsim.ops.expand import expanded
 
 OPSET = 19
 _IR_VERSION = 9
@@ -24,26 +24,29 @@ def export_onnx(graph: Graph, path: Path, *, outputs: Collection[str] | str | No
     """Write the graph as ONNX (opset 19) and check it; tensors keep their names.
 
     `outputs` adds tensors to the graph's outputs, 'all' every tensor that a node makes. Ops without an ONNX
-    form, such as moe, are written out densely. Constants of 1.9 GB and more go into `<path>.data` beside
-    the file. Raises InputError for a tensor that no node makes, UnsupportedError for a number format that
-    ONNX lacks.
+    operator, such as moe, become functions of the domain `accelsim` made of primitive operators. Constants of
+    1.9 GB and more go into `<path>.data` beside the file. Raises InputError for a tensor that no node makes,
+    UnsupportedError for a number format that ONNX lacks.
     """
     wanted = _outputs(graph, outputs)
-    primitive = expanded(graph, lambda node: "" if node.op in ONNX_FORMS else "dense")
-    to = OnnxNodes(primitive)
-    for node in primitive.nodes:
-        ONNX_FORMS[node.op](to, node)
-    weights = [numpy_helper.from_array(primitive.parameter(name), name) for name in primitive.parameters]
+    to, functions = OnnxNodes(graph), OnnxFunctions(OPSET)
+    for node in graph.nodes:
+        if node.op in ONNX_FORMS:
+            ONNX_FORMS[node.op](to, node)
+        else:
+            to.nodes.append(functions.call(graph, node))
+    weights = [stored(graph, name) for name in graph.parameters]
     model = helper.make_model(
         helper.make_graph(
             to.nodes,
-            primitive.name,
-            [_value(primitive, name) for name in primitive.inputs],
-            [_value(primitive, name) for name in wanted],
+            graph.name,
+            [_value(graph, name) for name in graph.inputs],
+            [_value(graph, name) for name in wanted],
             initializer=[*weights, *to.constants.values()],
         ),
         producer_name="accelsim",
-        opset_imports=[helper.make_opsetid("", OPSET)],
+        opset_imports=[helper.make_opsetid("", OPSET), *([helper.make_opsetid(DOMAIN, 1)] if functions.protos else [])],
+        functions=functions.protos,
     )
     model.ir_version = _IR_VERSION
     _write(model, path)
@@ -79,10 +82,10 @@ def _write(model: onnx.ModelProto, path: Path) -> None:
                 all_tensors_to_one_file=True,
                 location=f"{path.name}.data",
             )
-            checker.check_model(partial)
+            checker.check_model(partial, full_check=True)
             for file in sorted(Path(folder).iterdir(), reverse=True):  # the model's own file last
                 file.replace(path.parent / file.name)
-    except checker.ValidationError as error:
+    except (checker.ValidationError, shape_inference.InferenceError) as error:
         raise InternalError(f"{path}: the exported model is not valid ONNX: {error}") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error}") from error

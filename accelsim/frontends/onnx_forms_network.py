@@ -11,49 +11,23 @@ from accelsim.frontends.onnx_nodes import Emit, OnnxNodes, number, whole
 from accelsim.ir.dtype import DType
 from accelsim.ir.graph import Node
 
-
-def _conv2d(to: OnnxNodes, node: Node) -> None:
-    a = node.attrs
-    to.add(
-        "Conv",
-        [name for name in node.inputs if name],
-        node.outputs,
-        strides=a["stride"],
-        pads=a["padding"],
-        dilations=a["dilation"],
-        group=a["groups"],
-    )
+_WINDOW = {
+    "kernel": "kernel_shape",
+    "stride": "strides",
+    "padding": "pads",
+    "dilation": "dilations",
+    "groups": "group",
+    **{name: name for name in ("output_padding", "ceil_mode", "count_include_pad")},
+}
+"""Attributes of what moves a window over an image, by the names that ONNX has for them."""
 
 
-def _conv_transpose2d(to: OnnxNodes, node: Node) -> None:
-    a = node.attrs
-    to.add(
-        "ConvTranspose",
-        [name for name in node.inputs if name],
-        node.outputs,
-        strides=a["stride"],
-        pads=a["padding"],
-        dilations=a["dilation"],
-        group=a["groups"],
-        output_padding=a["output_padding"],
-    )
-
-
-def _pool(kind: str) -> Emit:
+def _windowed(kind: str) -> Emit:
     def emit(to: OnnxNodes, node: Node) -> None:
-        a = node.attrs
-        counted = {"count_include_pad": int(bool(a["count_include_pad"]))} if "count_include_pad" in a else {}
-        to.add(
-            kind,
-            node.inputs,
-            node.outputs,
-            kernel_shape=a["kernel"],
-            strides=a["stride"],
-            pads=a["padding"],
-            dilations=a["dilation"],
-            ceil_mode=int(bool(a["ceil_mode"])),
-            **counted,
-        )
+        attributes = {
+            _WINDOW[name]: int(value) if isinstance(value, bool) else value for name, value in node.attrs.items()
+        }
+        to.add(kind, [name for name in node.inputs if name], node.outputs, **attributes)
 
     return emit
 
@@ -167,17 +141,17 @@ def _quantize(to: OnnxNodes, node: Node) -> None:
 
 
 NETWORK_FORMS: Mapping[str, Emit] = {
-    "avg_pool2d": _pool("AveragePool"),
+    "avg_pool2d": _windowed("AveragePool"),
     "batch_norm": _batch_norm,
-    "conv2d": _conv2d,
-    "conv_transpose2d": _conv_transpose2d,
+    "conv2d": _windowed("Conv"),
+    "conv_transpose2d": _windowed("ConvTranspose"),
     "dequantize_linear": _along_axis("DequantizeLinear"),
     "group_norm": _group_norm,
     "instance_norm": _instance_norm,
     "layer_norm": _layer_norm,
     "local_response_norm": _local_response_norm,
     "log_softmax": _along_axis("LogSoftmax"),
-    "max_pool2d": _pool("MaxPool"),
+    "max_pool2d": _windowed("MaxPool"),
     "quantize_linear": _quantize,
     "resize": _resize,
     "rms_norm": _rms_norm,

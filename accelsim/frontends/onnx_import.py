@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from accelsim.errors import InputError, UnsupportedError
+from accelsim.errors import CoverageError, InputError, Missing, UnsupportedError
 from accelsim.frontends.onnx_call import Call, Value
 from accelsim.frontends.onnx_inputs import Sizes, input_types
 from accelsim.frontends.onnx_load import MAX_NODES, MAX_RANK, MAX_TENSOR_BYTES, array_of, format_of
@@ -26,6 +26,7 @@ from accelsim.frontends.onnx_proto import (
 )
 from accelsim.frontends.onnx_schema import operator_body
 from accelsim.frontends.onnx_tidy import live_nodes, renamed_tensors
+from accelsim.ir.dtype import BFLOAT16
 from accelsim.ir.graph import Graph, Tensor
 from accelsim.ops.build import GraphBuilder
 from accelsim.ops.registry import op_spec
@@ -91,7 +92,7 @@ class _Walk:
         self.top = _Scope(opset_versions(model.opset_import))
         self.functions = {(f.domain, f.name, f.overload): f for f in model.functions}
         self.missing: dict[str, list[str]] = {}
-        self.problems: list[str] = []
+        self.problems: list[Missing] = []
         self.names: dict[str, str] = {}  # tensor of the builder -> name in the model
         self.parameters: dict[int, tuple[Array, str]] = {}
         self.visited = 0
@@ -166,7 +167,7 @@ class _Walk:
             if isinstance(error, _Missing):
                 self.missing.setdefault(operator_name(node), []).append(name)
             else:
-                self.problems.append(f"node '{name}' ({operator_name(node)}): {error}")
+                self.problems.append(Missing(operator_name(node), name, str(error)))
             return None
         except InputError as error:
             text = str(error)
@@ -316,7 +317,8 @@ class _Walk:
         key = id(value.array)
         if key not in self.parameters:
             name = self.builder_name(value.label or "constant")
-            self.builder.add_parameter(name, value.array, value.type)
+            held = value.array.astype(np.float32) if value.type.dtype == BFLOAT16 else value.array
+            self.builder.add_parameter(name, held, value.type)
             self.parameters[key] = (value.array, name)
         return self.parameters[key][1]
 
@@ -332,7 +334,15 @@ class _Walk:
 
     def finish(self, meta: dict[str, str]) -> Graph:
         if self.missing or self.problems:
-            raise UnsupportedError(self._lacking())
+            raise CoverageError(
+                f"{self._lacking()}\nsupported: {', '.join(_SUPPORTED)}",
+                model=str(self.path),
+                missing=[
+                    *(Missing(op, names[0], count=len(names)) for op, names in sorted(self.missing.items())),
+                    *self.problems,
+                ],
+                supported=_SUPPORTED,
+            )
         outputs: list[str] = []
         for proto in self.model.graph.output:
             if proto.name not in self.top.values:
@@ -369,8 +379,11 @@ class _Walk:
                 lines.append(f"  {operator}: {', '.join(repr(name) for name in names[:_SHOWN])}{more}")
         if self.problems:
             lines.append(f"{self.path}: {len(self.problems)} nodes ask for what is not supported:")
-            lines += [f"  {problem}" for problem in self.problems]
+            lines += [f"  node '{one.place}' ({one.operator}): {one.reason}" for one in self.problems]
         return "\n".join(lines)
+
+
+_SUPPORTED = sorted(f"{domain}.{operator}".lstrip(".") for domain, operator in OPERATORS)
 
 
 class _Missing(Exception):  # noqa: N818 - a signal inside this module, never seen outside

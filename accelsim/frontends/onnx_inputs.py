@@ -8,10 +8,16 @@ from pathlib import Path
 import onnx
 
 from accelsim.errors import InputError, UnsupportedError
-from accelsim.frontends.onnx_load import MAX_RANK, MAX_TENSOR_BYTES, element_format
+from accelsim.frontends.onnx_load import MAX_RANK, element_format
 from accelsim.ir.graph import Tensor
 
 Sizes = Mapping[str, tuple[int, ...]]
+MAX_INPUT_BYTES = 2**30  # seeded values are made for two sets of inputs
+_GROWING = (
+    "; decoding with a key-value cache that grows from step to step is not supported: "
+    "a bound length gives one step with a cache of that size"
+)
+_CACHE = "past_key_values", "past_sequence", "past_length"  # what exporters call a key-value cache and its length
 
 
 def input_types(model: onnx.ModelProto, path: Path, sizes: Sizes, batch: int | None) -> dict[str, Tensor]:
@@ -56,13 +62,16 @@ def input_types(model: onnx.ModelProto, path: Path, sizes: Sizes, batch: int | N
         if len(shape) > MAX_RANK or any(size < 0 for size in shape):
             raise InputError(f"{where}: {shape[:MAX_RANK]} is not a shape")
         tensor = Tensor(tuple(shape), dtype)
-        if tensor.size_bytes > MAX_TENSOR_BYTES:
-            raise InputError(f"{where}: shape {shape} takes {tensor.size_bytes} bytes; that is refused")
+        if tensor.size_bytes > MAX_INPUT_BYTES:
+            taken = f"{tensor.size_bytes} bytes, more than {MAX_INPUT_BYTES}"
+            raise InputError(f"{where}: shape {shape} takes {taken}; that is refused")
         found[info.name] = tensor
     if opened:
+        cache = any(word in text for text in opened.values() for word in _CACHE)
         raise InputError(
             f"{path}: open dimensions: {', '.join(opened.values())}; bind each with --shape NAME=SIZE"
             f"{'' if batch is not None else ' (the first ones of all inputs with --batch N)'}"
+            f"{_GROWING if cache else ''}"
         )
     for name in sizes:
         if name not in used:

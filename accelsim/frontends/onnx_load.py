@@ -64,12 +64,15 @@ def read_model(path: Path) -> onnx.ModelProto:
         raise InputError(f"{path}: not an ONNX model, or damaged: {error}") from None
     if not model.graph.node and not model.graph.output:
         raise InputError(f"{path}: not an ONNX model: it holds no graph")
-    check_model(model, path)
+    check_model(model, path, content)
     return model
 
 
-def check_model(model: onnx.ModelProto, path: Path) -> None:
-    """Raises InputError where a model breaks ONNX's rules or leaves its folder, UnsupportedError for its opset."""
+def check_model(model: onnx.ModelProto, path: Path, content: bytes | None = None) -> None:
+    """Raises InputError where a model breaks ONNX's rules or leaves its folder, UnsupportedError for its opset.
+
+    `content` is the model as bytes, which saves making them again.
+    """
     if len(model.graph.node) > MAX_NODES:
         raise InputError(f"{path}: {len(model.graph.node)} nodes are more than {MAX_NODES}")
     _check_texts(model, str(path))
@@ -78,7 +81,7 @@ def check_model(model: onnx.ModelProto, path: Path) -> None:
     _check_opsets(model.opset_import, str(path))
     external = any(tensor.data_location == TensorProto.EXTERNAL for tensor in model.graph.initializer)
     try:
-        checker.check_model(str(path) if external else model)
+        checker.check_model(str(path) if external else content or model)
     except (checker.ValidationError, ValueError, RuntimeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid ONNX: {_first_lines(error)}") from None
 

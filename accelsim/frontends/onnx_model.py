@@ -26,12 +26,14 @@ class OnnxModel:
 def load_onnx(path: Path, options: InputOptions) -> OnnxModel:
     """Raises InputError for what is damaged or not bound, UnsupportedError with all operators that are missing."""
     model = read_model(path)
-    given = read_inputs(options.file) if options.file is not None else {}
-    sizes = {**{name: array.shape for name, array in given.items()}, **options.sizes}
     known = [info.name for info in model.graph.input]
+    given = read_inputs(options.file) if options.file is not None else {}
+    if options.cuts:  # the others may be inputs of the part
+        given = {name: array for name, array in given.items() if name in known}
     for name in given:
         if name not in known:
             raise InputError(f"{options.file}: the model has no input '{name}'; it has: {', '.join(known)}")
+    sizes = {**{name: array.shape for name, array in given.items()}, **options.sizes}
     meta = {"model": path.stem, "task": "", "source": path.name}
     graph = import_model(model, path, sizes=sizes, batch=options.batch, given=given, meta=meta)
     first = seeded_inputs(graph, 0) | checked_inputs(given, graph, known, str(options.file))

@@ -21,6 +21,7 @@ ONNX_TYPES: Mapping[DType, int] = {
     formats.FLOAT64: TensorProto.DOUBLE,
     formats.FLOAT32: TensorProto.FLOAT,
     formats.FLOAT16: TensorProto.FLOAT16,
+    formats.BFLOAT16: TensorProto.BFLOAT16,
     formats.INT64: TensorProto.INT64,
     formats.INT32: TensorProto.INT32,
     formats.INT16: TensorProto.INT16,
@@ -67,6 +68,12 @@ class OnnxNodes:
         """The format of a tensor of the graph, as NumPy has it."""
         dtype: np.dtype[Any] = helper.tensor_dtype_to_np_dtype(element_type(self.graph.tensors[tensor], tensor))
         return dtype
+
+
+def stored(graph: Graph, name: str) -> onnx.TensorProto:
+    """A parameter of the graph in its own format; the graph holds those of bfloat16 in float32."""
+    dtype = helper.tensor_dtype_to_np_dtype(element_type(graph.tensors[name], name))
+    return numpy_helper.from_array(graph.parameter(name).astype(dtype, copy=False), name)
 
 
 def same(kind: str) -> Emit:

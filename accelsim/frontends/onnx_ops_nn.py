@@ -1,84 +1,27 @@
-"""ONNX operators over images: convolution, pooling, resize. One spatial dimension is an image of height one."""
+"""ONNX operators over images: convolution, pooling over whole images, resize."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from accelsim.frontends.onnx_call import LARGEST, Call, Translate, Value
-
-
-@dataclass(frozen=True)
-class _Window:
-    """A window over height and width: what Conv and the pools have in common. `padding` is top, left, bottom, right."""
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    padding: tuple[int, int, int, int]
-
-
-def _image(call: Call, value: Value, part: str) -> Value:
-    """[N, C, L] as [N, C, 1, L]; others must have two spatial dimensions."""
-    shape = value.type.shape
-    if len(shape) == 3:
-        return call.reshaped(value, (*shape[:2], 1, shape[2]), part)
-    if len(shape) != 4:
-        call.refuse(f"{len(shape) - 2} spatial dimensions; 1 and 2 are supported")
-    return value
-
-
-def _unimaged(call: Call, value: Value, rank: int) -> Value:
-    """Back from an image of height one to [N, C, L]."""
-    if rank == 4:
-        return value
-    shape = value.type.shape
-    return call.reshaped(value, (*shape[:2], *shape[3:]), "flat")
-
-
-def _pair(call: Call, key: str, spatial: int, default: int) -> tuple[int, int]:
-    values = call.integers(key, (default,) * spatial)
-    if len(values) != spatial or min(values) < 1 or max(values) > LARGEST:
-        call.fail(f"{key} {values} does not fit {spatial} spatial dimensions")
-    return (1, values[0]) if spatial == 1 else (values[0], values[1])
-
-
-def _window(call: Call, image: tuple[int, ...], kernel: tuple[int, int], spatial: int) -> _Window:
-    stride, dilation = _pair(call, "strides", spatial, 1), _pair(call, "dilations", spatial, 1)
-    auto = call.text("auto_pad", "NOTSET")
-    if auto in ("NOTSET", "VALID"):
-        pads = call.integers("pads", (0,) * (2 * spatial)) if auto == "NOTSET" else (0,) * (2 * spatial)
-        if len(pads) != 2 * spatial:
-            call.fail(f"pads {pads} are not two for each of {spatial} spatial dimensions")
-        if min(pads) < 0 or max(pads) > LARGEST:
-            call.refuse(f"pads {pads}")
-        padding = (0, pads[0], 0, pads[1]) if spatial == 1 else (pads[0], pads[1], pads[2], pads[3])
-        return _Window(kernel, stride, dilation, padding)
-    if auto not in ("SAME_UPPER", "SAME_LOWER"):
-        call.fail(f"auto_pad is '{auto}'")
-    befores, afters = [], []
-    for size, width, step, gap in zip(image, kernel, stride, dilation, strict=True):
-        total = max((-(-size // step) - 1) * step + (width - 1) * gap + 1 - size, 0)
-        small = total // 2
-        befores.append(small if auto == "SAME_UPPER" else total - small)
-        afters.append(total - small if auto == "SAME_UPPER" else small)
-    return _Window(kernel, stride, dilation, (befores[0], befores[1], afters[0], afters[1]))
+from accelsim.frontends.onnx_call import Call, Translate, Value
+from accelsim.frontends.onnx_window import image, pair, unimaged, window_of
 
 
 def _conv(call: Call) -> list[Value]:
     rank = call.rank()
-    x, w = _image(call, call.value(0), "image"), _image(call, call.value(1), "kernel")
+    x, w = image(call, call.value(0), "image"), image(call, call.value(1), "kernel")
     height, width = w.type.shape[2:]
     _check_kernel(call, (height, width), rank - 2)
-    window = _window(call, x.type.shape[2:], (height, width), rank - 2)
+    window = window_of(call, x.type.shape[2:], (height, width), rank - 2)
     attrs = {
         "stride": window.stride,
         "padding": window.padding,
         "dilation": window.dilation,
         "groups": call.integer("group", 1),
     }
-    return [_unimaged(call, call.emit("conv2d", [x, w, call.maybe(2)], attrs), rank)]
+    return [unimaged(call, call.emit("conv2d", [x, w, call.maybe(2)], attrs), rank)]
 
 
 def _check_kernel(call: Call, found: tuple[int, int], spatial: int) -> None:
@@ -90,10 +33,10 @@ def _check_kernel(call: Call, found: tuple[int, int], spatial: int) -> None:
 def _conv_transpose(call: Call) -> list[Value]:
     rank = call.rank()
     spatial = rank - 2
-    x, w = _image(call, call.value(0), "image"), _image(call, call.value(1), "kernel")
+    x, w = image(call, call.value(0), "image"), image(call, call.value(1), "kernel")
     kernel = (w.type.shape[2], w.type.shape[3])
     _check_kernel(call, kernel, spatial)
-    stride, dilation = _pair(call, "strides", spatial, 1), _pair(call, "dilations", spatial, 1)
+    stride, dilation = pair(call, "strides", spatial), pair(call, "dilations", spatial)
     extra = (0,) * (2 - spatial) + call.integers("output_padding", (0,) * spatial)
     auto = call.text("auto_pad", "NOTSET")
     sizes = x.type.shape[2:]
@@ -113,7 +56,7 @@ def _conv_transpose(call: Call) -> list[Value]:
             afters.append(total - small if auto == "SAME_UPPER" else small)
         padding = (befores[0], befores[1], afters[0], afters[1])
     else:
-        padding = _window(call, sizes, kernel, spatial).padding
+        padding = window_of(call, sizes, kernel, spatial).padding
     attrs = {
         "stride": stride,
         "padding": padding,
@@ -121,57 +64,7 @@ def _conv_transpose(call: Call) -> list[Value]:
         "groups": call.integer("group", 1),
         "output_padding": extra,
     }
-    return [_unimaged(call, call.emit("conv_transpose2d", [x, w, call.maybe(2)], attrs), rank)]
-
-
-def _kernel(call: Call, spatial: int) -> tuple[int, int]:
-    if not call.has("kernel_shape"):
-        call.fail("attribute 'kernel_shape' is missing")
-    return _pair(call, "kernel_shape", spatial, 1)
-
-
-def _max_pool(call: Call) -> list[Value]:
-    if call.wants(1):
-        call.refuse("its second output, the indices")
-    return [_pooled(call, "max_pool2d", {})]
-
-
-def _average_pool(call: Call) -> list[Value]:
-    return [_pooled(call, "avg_pool2d", {"count_include_pad": bool(call.integer("count_include_pad", 0))})]
-
-
-def _pooled(call: Call, op: str, attrs: dict[str, bool]) -> Value:
-    rank = call.rank()
-    x = _image(call, call.value(0), "image")
-    window = _window(call, x.type.shape[2:], _kernel(call, rank - 2), rank - 2)
-    common = {
-        "kernel": window.kernel,
-        "stride": window.stride,
-        "padding": window.padding,
-        "ceil_mode": bool(call.integer("ceil_mode", 0)),
-        "dilation": window.dilation,
-    }
-    return _unimaged(call, call.emit(op, [x], {**common, **attrs}), rank)
-
-
-def _lp_pool(call: Call) -> list[Value]:
-    """The p-th root of the sum of p-th powers: an average that counts the padding, times what it divided by."""
-    rank, p = call.rank(), call.integer("p", 2)
-    if call.integer("ceil_mode", 0):
-        call.refuse("ceil_mode")
-    x = _image(call, call.value(0), "image")
-    window = _window(call, x.type.shape[2:], _kernel(call, rank - 2), rank - 2)
-    powers = call.emit("pow", [call.emit("abs", [x], part="abs"), call.like(p, x, "p")], part="powers")
-    attrs = {
-        "kernel": window.kernel,
-        "stride": window.stride,
-        "padding": window.padding,
-        "dilation": window.dilation,
-        "count_include_pad": True,
-    }
-    average = call.emit("avg_pool2d", [powers], attrs, part="average")
-    total = call.emit("mul", [average, call.like(math.prod(window.kernel), x, "count")], part="total")
-    return [_unimaged(call, call.emit("pow", [total, call.like(1 / p, x, "root")]), rank)]
+    return [unimaged(call, call.emit("conv_transpose2d", [x, w, call.maybe(2)], attrs), rank)]
 
 
 def _global(op: str) -> Translate:
@@ -198,6 +91,7 @@ def _resize(call: Call) -> list[Value]:
     _scaled(call, axes, sizes, ratios, policy if given else "")
     moved = [axis for axis in range(rank) if sizes[axis] != shape[axis] or ratios[axis] != 1.0]
     if not moved:
+        call.seen.update(call.attributes)  # whatever the mode, nothing moves
         return [x]
     first = max(rank - 2, 0)
     if any(axis < first for axis in moved):
@@ -263,13 +157,10 @@ def _lrn(call: Call) -> list[Value]:
 
 
 NN: Mapping[str, Translate] = {
-    "AveragePool": _average_pool,
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
     "GlobalAveragePool": _global("reduce_mean"),
     "GlobalMaxPool": _global("reduce_max"),
     "LRN": _lrn,
-    "LpPool": _lp_pool,
-    "MaxPool": _max_pool,
     "Resize": _resize,
 }

@@ -200,9 +200,8 @@ def _pad(call: Call) -> list[Value]:
     for index, axis in enumerate(axes):
         pads[axis], pads[rank + axis] = given[index], given[len(axes) + index]
     value = 0.0 if call.maybe(2) is None else call.known(2, "the value").reshape(-1)[0].item()
-    if not any(pads):
-        return [x]
-    return [call.emit("pad", [x], {"pads": tuple(pads), "mode": call.text("mode", "constant"), "value": value})]
+    attrs = {"pads": tuple(pads), "mode": call.text("mode", "constant"), "value": value}
+    return [call.emit("pad", [x], attrs) if any(pads) else x]
 
 
 def _eye_like(call: Call) -> list[Value]:

@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from accelsim.errors import InputError, UnsupportedError
+from accelsim.errors import InputError
 from accelsim.ir.graph import Graph, Tensor
-from accelsim.ir.weights import Array, Weights
+from accelsim.ir.weights import SizesOnly
 from accelsim.ops.build import GraphBuilder
 from accelsim.ops.verified import verified
 
@@ -43,33 +43,6 @@ Layer = tuple[str, Tensor, Tensor, dict[str, tuple[int, ...]]]
 """Op, input, weights and attributes of a layer."""
 
 
-class SizesOnly(Weights):
-    """The weights of a topology: their sizes are known, their values are not."""
-
-    def __init__(self, file: str) -> None:
-        super().__init__()
-        self._file = file
-        self._shapes: dict[str, tuple[int, ...]] = {}
-
-    def declare(self, name: str, shape: tuple[int, ...]) -> str:
-        """Note that there are weights of this shape; returns what stands for their digest."""
-        digest = f"{self._file}: {name} {shape}"
-        self._shapes[digest] = shape
-        return digest
-
-    def shape_of(self, digest: str) -> tuple[int, ...]:
-        return self._shapes[digest]
-
-    def __contains__(self, digest: object) -> bool:
-        return digest in self._shapes
-
-    def __getitem__(self, digest: str) -> Array:
-        raise UnsupportedError(
-            f"{self._file}: a topology has sizes of layers and no numbers, so it can be timed but not executed: "
-            "use `accelsim simulate`"
-        )
-
-
 def read_topology(path: Path) -> Graph:
     """The layers of a topology file as a graph of unconnected nodes. Raises InputError with file and line."""
     lines = _lines(path)
@@ -81,7 +54,10 @@ def read_topology(path: Path) -> Graph:
         _fail(path, number, f"the header is {', '.join(header)!r}; a topology begins with {expected}")
     if len(lines) == 1:
         _fail(path, number, "a header and no layers")
-    weights = SizesOnly(path.name)
+    weights = SizesOnly(
+        f"{path.name}: a topology has sizes of layers and no numbers, so it can be timed but not executed: "
+        "use `accelsim simulate`"
+    )
     builder = GraphBuilder(path.stem, weights)
     seen: dict[str, int] = {}
     outputs = []
@@ -101,9 +77,7 @@ def read_topology(path: Path) -> Graph:
             _fail(path, number, str(error))
         builder.module = layer
         given = builder.add_input(f"{layer}:input", x)
-        weight = f"{layer}:weight"
-        builder.tensors[weight], builder.parameters[weight] = w, weights.declare(weight, w.shape)
-        outputs.append(builder.add(op, [given, weight], attrs, name=layer)[0])
+        outputs.append(builder.add(op, [given, builder.declare_parameter(f"{layer}:weight", w)], attrs, name=layer)[0])
     return verified(builder.finish(outputs, meta={"source": "SCALE-Sim topology"}), after="reading the topology")
 
 

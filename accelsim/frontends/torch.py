@@ -12,8 +12,11 @@ from dataclasses import dataclass
 import torch
 
 from accelsim.errors import AccelsimError, InputError, UnsupportedError
+from accelsim.frontends.torch_aten import HARMLESS_IN_PLACE
+from accelsim.frontends.torch_call import target_name
 from accelsim.frontends.torch_lower import is_known, lower
 from accelsim.frontends.torch_semantic import Site, semantic_modules
+from accelsim.frontends.torch_sizes import sizes_on_cpu
 from accelsim.ir.graph import Graph
 from accelsim.ops.verified import verified
 
@@ -38,7 +41,8 @@ def trace(
 ) -> Graph:
     """The verified graph of a module in eval mode, for inputs of exactly these shapes.
 
-    `scope` is the path of the part that an accelerator runs. The module itself is left as it was. Raises
+    `scope` is the path of the part that an accelerator runs. A module on the meta device gives a graph whose weights
+    have sizes and no values. The module itself is left as it was. Raises
     InputError for a module in training mode or inputs that are not tensors, UnsupportedError where the module
     cannot be exported or uses operations that accelsim does not have (all of them in one message).
     """
@@ -55,20 +59,25 @@ def trace_program(
 ) -> Traced:
     """`trace`, with the program that can be run beside the graph."""
     _check(module, example_inputs, name, scope)
-    with semantic_modules(module) as sites, _quiet():
-        try:
-            exported = torch.export.export(module, tuple(example_inputs), strict=False)
-            program = _decomposed(exported)
-        except AccelsimError:
-            raise
-        except Exception as error:
-            raise _export_error(module, name, error) from error
-    lowered = lower(program, module, sites, name=name, scope=scope, meta=meta or {})
+    with sizes_on_cpu(module, example_inputs) as inputs, semantic_modules(module) as sites:
+        with _quiet():
+            try:
+                program = _decomposed(torch.export.export(module, inputs, strict=False))
+            except AccelsimError:
+                raise
+            except Exception as error:
+                raise _export_error(module, name, error) from error
+        lowered = lower(program, module, sites, name=name, scope=scope, meta=meta or {})
     return Traced(verified(lowered.graph, after="tracing"), program, lowered.names, sites)
 
 
 def _decomposed(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
-    """Functional calls; those that we do not know are written out by torch as far as it can, and only those."""
+    """Functional calls; those that we do not know are written out by torch as far as it can, and only those.
+
+    Most models come out of the export with calls that are all functional and known; writing out would trace again.
+    """
+    if all(_is_plain(node) for node in exported.graph.nodes):
+        return exported
     program = exported.run_decompositions({})
     for _ in range(_DEEPEST):
         unknown = {node.target for node in program.graph.nodes if node.op == "call_function" and not is_known(node)}
@@ -78,6 +87,14 @@ def _decomposed(exported: torch.export.ExportedProgram) -> torch.export.Exported
             break
         program = program.run_decompositions(table)
     return program
+
+
+def _is_plain(node: torch.fx.Node) -> bool:
+    """Whether a call changes nothing in place and can be taken over as it is."""
+    if node.op != "call_function":
+        return True
+    mutable = isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+    return is_known(node) and (not mutable or target_name(node) in HARMLESS_IN_PLACE)
 
 
 _DEEPEST = 4

@@ -25,7 +25,7 @@ def _converted(call: Call) -> str:
 def _dropout(call: Call) -> str:
     if call.args["train"]:
         raise UnsupportedError("dropout in training mode")
-    return call.value(call.args["input"])
+    return call.value(next(iter(call.args.values())))
 
 
 # Calls that pass their input on: no node, but an origin of the node before them.
@@ -35,9 +35,18 @@ ALIASES: Mapping[str, Callable[[Call], str]] = {
     "aten.clone.default": _converted,
     "aten.contiguous.default": _converted,
     "aten.detach.default": _converted,
+    "aten.detach_.default": _converted,
     "aten.dropout.default": _dropout,
+    "aten.dropout_.default": _dropout,
+    "aten.feature_dropout.default": _dropout,
     "aten.lift_fresh_copy.default": _converted,
+    "aten.to.device": _converted,
+    "aten.to.dtype": _converted,
+    "aten.to.dtype_layout": _converted,
 }
+
+# Calls in place that change no number: what autograd sees, and dropout where it is not training.
+HARMLESS_IN_PLACE = frozenset({"aten.detach_.default", "aten.dropout_.default"})
 
 # Calls without tensors; their values are constants.
 CREATORS = frozenset(

@@ -148,6 +148,13 @@ def _power(call: Call) -> str:
     return call.emit("pow", [base, call.operand(a["exponent"], dtype)])
 
 
+def _outer(call: Call) -> str:
+    """A column times a row."""
+    a, dtype = call.args, call.result.dtype
+    column, row = (call.operand(a[name], dtype) for name in ("self", "vec2"))
+    return call.emit("mul", [call.emit("reshape", [column], {"shape": (call.result.shape[0], 1)}), row])
+
+
 def _square(call: Call) -> str:
     x = call.value(call.args["self"])
     return call.emit("mul", [x, x])
@@ -310,6 +317,7 @@ MATH_CALLS: Mapping[str, Lowering] = {
     "aten.min.default": _reduction("reduce_min"),
     "aten.min.dim": _extreme_of_axis("min"),
     "aten.minimum.default": _binary("minimum"),
+    "aten.outer.default": _outer,
     "aten.pow.Scalar": _power,
     "aten.pow.Tensor_Scalar": _power,
     "aten.pow.Tensor_Tensor": _power,

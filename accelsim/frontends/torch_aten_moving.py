@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -71,6 +72,17 @@ def _slice(call: Call) -> str:
     return _slice_at(call, call.value(a["self"]), axis, start, max(start, stop), step=a["step"])
 
 
+def _diff(call: Call) -> str:
+    """Each element along an axis less the one before it."""
+    a = call.args
+    shape = call.type(a["self"]).shape
+    if a["n"] != 1 or a["prepend"] is not None or a["append"] is not None or call.result.dtype == BOOL:
+        raise UnsupportedError("diff other than of neighbouring numbers: n=1, nothing before or after")
+    axis, source = a["dim"] % len(shape), call.value(a["self"])
+    later, earlier = (_slice_at(call, source, axis, start, shape[axis] - 1 + start) for start in (1, 0))
+    return call.emit("sub", [later, earlier])
+
+
 def _select(call: Call) -> str:
     a = call.args
     shape = call.type(a["self"]).shape
@@ -101,7 +113,10 @@ def _split(call: Call) -> tuple[str, ...]:
     a = call.args
     shape = call.type(a["self"]).shape
     axis = a["dim"] % len(shape)
-    sizes = a["split_sizes"] if "split_sizes" in a else a["split_size"]
+    if "chunks" in a:
+        sizes: Any = max(1, -(-shape[axis] // a["chunks"]))
+    else:
+        sizes = a["split_sizes"] if "split_sizes" in a else a["split_size"]
     if isinstance(sizes, int):
         whole, rest = divmod(shape[axis], sizes)
         sizes = [sizes] * whole + ([rest] if rest else [])
@@ -290,9 +305,12 @@ MOVING_CALLS: Mapping[str, Lowering] = {
     "aten.argsort.default": _argsort,
     "aten.argsort.stable": _argsort,
     "aten.cat.default": _concat,
+    "aten.chunk.default": _split,
     "aten.constant_pad_nd.default": _pad,
+    "aten.diff.default": _diff,
     "aten.embedding.default": _gather_rows,
     "aten.expand.default": _expand,
+    "aten.flatten.using_ints": _reshape,
     "aten.flip.default": _flip,
     "aten.full_like.default": _filled(None),
     "aten.gather.default": _gather_elements,
@@ -308,6 +326,7 @@ MOVING_CALLS: Mapping[str, Lowering] = {
     "aten.pixel_unshuffle.default": _pixel_unshuffle,
     "aten.repeat.default": _repeat,
     "aten.repeat_interleave.self_int": _repeat_interleave,
+    "aten.reshape.default": _reshape,
     "aten.roll.default": _roll,
     "aten.scatter.src": _scatter("none"),
     "aten.scatter.value": _scatter("none"),

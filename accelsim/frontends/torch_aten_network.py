@@ -103,6 +103,11 @@ def _avg_pool(call: Call) -> str:
     a = call.args
     if a.get("divisor_override") is not None:
         raise UnsupportedError("avg_pool2d with a divisor of its own")
+    shape, spatial = call.type(a["self"]).shape, _spatial(call)
+    kernel, padded = _pair(a["kernel_size"], spatial), any(_pair(a["padding"], spatial, absent=0))
+    if spatial in (1, 2) and not padded and all(k >= n for k, n in zip(kernel[-spatial:], shape[2:], strict=True)):
+        axes = tuple(range(2, 2 + spatial))  # a window that covers the image, and with ceil_mode may be larger
+        return call.emit("reduce_mean", [call.value(a["self"])], {"axes": axes, "keepdims": True})
     return _pooled(call, "avg_pool2d", {"count_include_pad": a["count_include_pad"]})
 
 
@@ -162,15 +167,20 @@ def _layer_norm(call: Call) -> str:
 
 def _batch_norm(call: Call) -> tuple[str, ...]:
     """The call has three results, of which inference leaves two empty."""
-    a = call.args
     if call.used_parts - {0}:
         raise UnsupportedError("the saved statistics of a batch norm are read")
-    if a["running_mean"] is None or a["running_var"] is None:
-        raise UnsupportedError("batch norm without running statistics")
+    return (_whole_batch_norm(call),)
+
+
+def _whole_batch_norm(call: Call) -> str:
+    """The call before torch takes it apart, with one result."""
+    a = call.args
+    if a.get("training") or a["running_mean"] is None or a["running_var"] is None:
+        raise UnsupportedError("batch norm in training mode or without running statistics")
     mean = call.type(a["running_mean"])
     scales = [call.value(a[n]) if a[n] is not None else call.full(v, mean) for n, v in (("weight", 1), ("bias", 0))]
     inputs = [call.value(a["input"]), *scales, call.value(a["running_mean"]), call.value(a["running_var"])]
-    return (call.emit("batch_norm", inputs, {"epsilon": float(a["eps"])}),)
+    return call.emit("batch_norm", inputs, {"epsilon": float(a["eps"])})
 
 
 def _scaled(call: Call) -> list[str]:
@@ -246,6 +256,7 @@ NETWORK_CALLS: Mapping[str, Lowering] = {
     "aten.addmm.default": _addmm,
     "aten.avg_pool1d.default": _avg_pool,
     "aten.avg_pool2d.default": _avg_pool,
+    "aten.batch_norm.default": _whole_batch_norm,
     "aten.bmm.default": _matmul,
     "aten.conv1d.default": _convolution,
     "aten.conv1d.padding": _convolution,

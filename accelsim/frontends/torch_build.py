@@ -32,6 +32,18 @@ def trace_model(spec: ModelSpec, task: str) -> tuple[Traced, tuple[Inputs, Input
     return traced, (_named(names, first), _named(names, second)), sources
 
 
+def build_sizes(spec: ModelSpec, task: str) -> tuple[torch.nn.Module, tuple[torch.Tensor, ...], dict[str, str]]:
+    """The module and its example inputs on the meta device, and digests of the files they were built from.
+
+    Raises InputError where the builder fails, also because it cannot do without numbers.
+    """
+    with recorded_sources(spec.file) as sources, _builder_module(spec.file) as source:
+        where, builder, arguments = _call_of(source, spec, task)
+        with torch.device("meta"):
+            module, inputs = _built(where, spec, builder, arguments)
+    return module.to("meta"), tuple(value.to("meta") for value in inputs), sources
+
+
 def trace_built(spec: ModelSpec, task: str, module: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> Traced:
     """Trace a module that `build_model` built."""
     meta = {"model": spec.name, "task": task, "source": f"{spec.file.name}:{spec.builder}"}
@@ -46,23 +58,35 @@ def build_model(
     The second set comes from `example(seed, ...)` in the builder's file, or is normal noise in the shapes
     of the first. Raises InputError where the builder fails or gives something else.
     """
-    where = f"{spec.file.name}:{spec.builder}"
     with _builder_module(spec.file) as source:
-        builder = getattr(source, spec.builder, None)
-        if not callable(builder):
-            functions = [name for name, value in vars(source).items() if inspect.isfunction(value)]
-            raise InputError(f"{spec.file}: no function '{spec.builder}'{did_you_mean(spec.builder, functions)}")
-        arguments = dict(spec.arguments)
-        if task:
-            arguments["task"] = task
-        _check_arguments(where, builder, arguments)
-        try:
-            built = builder(**arguments)
-        except (Exception, SystemExit) as error:
-            raise InputError(f"{_place(error, spec.file)}: {where} failed: {_words(error)}") from error
-        module, first = _checked(where, built)
+        where, builder, arguments = _call_of(source, spec, task)
+        module, first = _built(where, spec, builder, arguments)
         second = _second(source, first, arguments)
     return module, first, second
+
+
+def _call_of(source: ModuleType, spec: ModelSpec, task: str) -> tuple[str, Callable[..., Any], dict[str, Any]]:
+    """What to call the builder in messages, the builder, and its arguments."""
+    where = f"{spec.file.name}:{spec.builder}"
+    builder = getattr(source, spec.builder, None)
+    if not callable(builder):
+        functions = [name for name, value in vars(source).items() if inspect.isfunction(value)]
+        raise InputError(f"{spec.file}: no function '{spec.builder}'{did_you_mean(spec.builder, functions)}")
+    arguments = dict(spec.arguments)
+    if task:
+        arguments["task"] = task
+    _check_arguments(where, builder, arguments)
+    return where, builder, arguments
+
+
+def _built(
+    where: str, spec: ModelSpec, builder: Callable[..., Any], arguments: dict[str, Any]
+) -> tuple[torch.nn.Module, tuple[torch.Tensor, ...]]:
+    try:
+        built = builder(**arguments)
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{_place(error, spec.file)}: {where} failed: {_words(error)}") from error
+    return _checked(where, built)
 
 
 def _place(error: BaseException, file: Path) -> str:

@@ -10,6 +10,7 @@ from torch.fx import Node as FxNode
 
 from accelsim.errors import InternalError
 from accelsim.frontends.torch_semantic import Site
+from accelsim.frontends.torch_sizes import has_numbers
 from accelsim.frontends.torch_types import our_dtype, tensor_type, to_array, torch_dtype
 from accelsim.ir.dtype import DType
 from accelsim.ir.graph import AttrValue, Tensor
@@ -38,6 +39,13 @@ def call_key(node: FxNode) -> str:
     """Distinguishes repeated calls of one module."""
     stack = node.meta.get("nn_module_stack") or {}
     return str(list(stack)[-1]) if stack else ""
+
+
+def add_constant(builder: GraphBuilder, name: str, tensor: torch.Tensor) -> str:
+    """A constant with its values, or with its type alone where it has no numbers."""
+    if not has_numbers(tensor):
+        return builder.declare_parameter(name, tensor_type(tensor))
+    return builder.add_parameter(name, to_array(tensor), tensor_type(tensor))
 
 
 class Call:
@@ -163,7 +171,7 @@ class Call:
     def _parameter(self, name: str, tensor: torch.Tensor) -> str:
         if name in self._builder.parameters:
             return name
-        return self._builder.add_parameter(name, to_array(tensor), tensor_type(tensor))
+        return add_constant(self._builder, name, tensor)
 
 
 Lowering: TypeAlias = "Callable[[Call], str | tuple[str, ...]]"

@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from torch.fx import Node as FxNode
 
-from accelsim.errors import InternalError, UnsupportedError
+from accelsim.errors import CoverageError, InternalError, Missing, UnsupportedError
 from accelsim.frontends.torch_aten import ALIASES, CREATORS, IGNORED, LOWERINGS
-from accelsim.frontends.torch_call import Call, Value, call_key, module_path, target_name
+from accelsim.frontends.torch_call import Call, Value, add_constant, call_key, module_path, target_name
 from accelsim.frontends.torch_semantic import Site
-from accelsim.frontends.torch_types import tensor_type, to_array
+from accelsim.frontends.torch_sizes import has_numbers
+from accelsim.frontends.torch_types import tensor_type
 from accelsim.ir.graph import Graph
+from accelsim.ir.weights import SizesOnly, Weights
 from accelsim.ops.build import GraphBuilder
 
 
@@ -42,17 +44,21 @@ def lower(
     scope: str,
     meta: Mapping[str, str],
 ) -> Lowered:
-    """Raises UnsupportedError listing every call that has no form in the graph."""
+    """Raises CoverageError listing every call that has no form in the graph."""
     walk = _Walk(program, module, sites, name)
     for node in program.graph.nodes:
         walk.visit(node)
     if walk.problems:
-        listed = "".join(f"\n  {problem}" for problem in walk.problems)
-        raise UnsupportedError(
+        supported = sorted([*LOWERINGS, *ALIASES])
+        listed = "".join(f"\n  {m.operator} in '{m.place}': {m.reason}" for m in walk.problems)
+        raise CoverageError(
             f"{name}: accelsim cannot take over {len(walk.problems)} of the model's operations:{listed}\n"
-            f"supported: {', '.join(sorted([*LOWERINGS, *ALIASES]))}"
+            f"supported: {', '.join(supported)}",
+            model=name,
+            missing=walk.problems,
+            supported=supported,
         )
-    graph = walk.builder.finish(walk.outputs, scope=scope, meta=dict(meta))
+    graph = walk.builder.finish(walk.outputs, scope=scope, meta=dict(meta) | walk.buffers())
     names = {node.name: held for node, held in walk.values.items() if isinstance(held, tuple)}
     return Lowered(_with_removed(graph, walk.removed), names)
 
@@ -67,14 +73,16 @@ class _Walk:
         sites: Mapping[int, Site],
         name: str,
     ) -> None:
-        self.builder = GraphBuilder(name)
+        self._program = program
+        self._state = _state(program, module)
+        known = all(has_numbers(tensor) for _, tensor, _ in self._state.values())
+        self.builder = GraphBuilder(name, Weights() if known else SizesOnly(_NO_NUMBERS.format(name)))
         self.values: dict[FxNode, Value] = {}
         self.removed: dict[str, list[str]] = {}
-        self.problems: list[str] = []
+        self.problems: list[Missing] = []
         self.outputs: tuple[str, ...] = ()
         self._name = name
         self._sites = sites
-        self._state = _state(program, module)
         self._user_inputs = set(program.graph_signature.user_inputs)
         self._mutated = sorted(program.graph_signature.buffers_to_mutate.values())
         self._leaves = {path for path, part in module.named_modules() if path and not any(part.children())}
@@ -89,12 +97,17 @@ class _Walk:
             self.values[node] = ()
         elif any(self.values[used] is None for used in node.all_input_nodes):
             self.values[node] = None  # it hangs on a call that is already listed
+            if node.op == "call_function" and not is_known(node):
+                self._lacks(node, "not supported")
         else:
             try:
                 self.values[node] = self._call(node)
             except UnsupportedError as error:
                 self.values[node] = None
-                self.problems.append(f"{target_name(node)} in '{module_path(node) or self._name}': {error}")
+                self._lacks(node, str(error))
+
+    def _lacks(self, node: FxNode, reason: str) -> None:
+        self.problems.append(Missing(target_name(node), module_path(node) or self._name, reason))
 
     def _placeholder(self, node: FxNode) -> Value:
         if node.name in self._state:
@@ -103,7 +116,7 @@ class _Walk:
                 return tensor.detach()
             if not node.users:
                 return ()
-            return (self.builder.add_parameter(name, to_array(tensor), tensor_type(tensor)),)
+            return (add_constant(self.builder, name, tensor),)
         value = node.meta.get("val")
         if node.name not in self._user_inputs or not isinstance(value, torch.Tensor):
             raise UnsupportedError(f"{self._name}: input '{node.name}' is not a tensor")
@@ -138,6 +151,15 @@ class _Walk:
             raise InternalError(f"tracing {target} in '{call.path}' gives {ours}, torch gives {theirs}")
         return (made,)
 
+    def buffers(self) -> dict[str, str]:
+        """Constants that are no parameters of the user's model, one a line."""
+        signature = self._program.graph_signature
+        parameters = set(signature.inputs_to_parameters.values())
+        parameters |= {name for site in self._sites.values() for _, name, _ in site.parameters}
+        parameters -= set(signature.inputs_to_buffers.values())
+        names = [name for name in self.builder.parameters if name not in parameters]
+        return {"buffers": "\n".join(names)} if names else {}
+
     def _evaluate(self, node: FxNode) -> Value:
         """The value of a call that has only constants: index ranges, zeros and what is made from them."""
 
@@ -163,6 +185,12 @@ class _Walk:
             return
         call = Call(self.builder, node, self.values, self._sites, False)
         self.outputs = tuple(call.value(result) for result in results)
+
+
+_NO_NUMBERS = (
+    "{}: traced on the meta device, by sizes alone, so it can be timed and shown but not executed; "
+    "build it with its weights to compute numbers"
+)
 
 
 def _makes_node(node: FxNode) -> bool:

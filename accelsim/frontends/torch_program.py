@@ -36,6 +36,7 @@ _TORCH_WORDS: Mapping[str, Any] = {
             torch.float64,
             torch.float32,
             torch.float16,
+            torch.bfloat16,
             torch.int64,
             torch.int32,
             torch.int8,

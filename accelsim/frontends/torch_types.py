@@ -15,6 +15,7 @@ _TORCH: dict[DType, torch.dtype] = {
     formats.FLOAT64: torch.float64,
     formats.FLOAT32: torch.float32,
     formats.FLOAT16: torch.float16,
+    formats.BFLOAT16: torch.bfloat16,
     formats.INT64: torch.int64,
     formats.INT32: torch.int32,
     formats.INT16: torch.int16,
@@ -47,12 +48,15 @@ def our_dtype(dtype: torch.dtype) -> DType:
 def tensor_type(tensor: torch.Tensor) -> Tensor:
     """Shape and format of a real or fake tensor. Raises UnsupportedError for a format or an open size."""
     dtype = our_dtype(tensor.dtype)
-    if not all(isinstance(size, int) for size in tensor.shape):
-        raise UnsupportedError(f"shape {tuple(tensor.shape)} is not fixed")
+    for axis, size in enumerate(tensor.shape):
+        if not isinstance(size, int):
+            shape = ", ".join(map(str, tensor.shape))
+            raise UnsupportedError(f"dimension {axis} of shape ({shape}) is open; give example inputs of a fixed size")
     return Tensor(tuple(tensor.shape), dtype)
 
 
 def to_array(tensor: torch.Tensor) -> Array:
-    """A copy that later changes of the tensor do not reach."""
-    array: Array = np.array(tensor.detach().cpu().numpy(), order="C")
+    """A copy that later changes of the tensor do not reach. NumPy has no bfloat16; float32 holds its values."""
+    held = tensor.detach().cpu()
+    array: Array = np.array((held.float() if held.dtype == torch.bfloat16 else held).numpy(), order="C")
     return array

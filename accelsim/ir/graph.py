@@ -43,7 +43,8 @@ class Node:
 
     `name` is unique in the graph and tells the place in the user's model (`blocks.3.moe`); `module` is the path of
     the module that owns it. An absent optional input is the empty string. `accumulator` is the format that sums are
-    kept in, where the hardware fixes one; `origins` are the source nodes this one was made from.
+    kept in, where the hardware fixes one; `origins` are the source nodes this one was made from. `fused` names the
+    earlier node on whose results this one works as they leave (its epilogue); empty where it stands by itself.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Node:
     module: str = ""
     accumulator: DType | None = None
     origins: tuple[str, ...] = ()
+    fused: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ class Graph:
                     "module": n.module,
                     "accumulator": str(n.accumulator) if n.accumulator else None,
                     "origins": list(n.origins),
+                    **({"fused": n.fused} if n.fused else {}),
                 }
                 for n in self.nodes
             ],
@@ -152,8 +155,14 @@ class Graph:
         return view
 
     def with_nodes(self, nodes: tuple[Node, ...], tensors: Mapping[str, Tensor] | None = None) -> Graph:
-        """A copy with other nodes; tensors and parameters that nothing uses any more are left out."""
+        """A copy with other nodes; tensors and parameters that nothing uses any more are left out.
+
+        A node that was the epilogue of one that is gone stands by itself.
+        """
         table = self.tensors if tensors is None else tensors
+        if any(node.fused for node in nodes):
+            names = {node.name for node in nodes}
+            nodes = tuple(replace(n, fused="") if n.fused and n.fused not in names else n for n in nodes)
         used = {*self.inputs, *self.outputs}
         for node in nodes:
             used.update(node.outputs)

@@ -13,9 +13,9 @@ from accelsim.ir.dtype import DType, Numerics
 from accelsim.ir.frozen import FrozenMap
 from accelsim.ir.graph import AttrValue, Graph, Node, Tensor
 from accelsim.ir.tensorfile import read_tensors, write_tensors
-from accelsim.ir.weights import Weights, content_digest
+from accelsim.ir.weights import SizesOnly, Weights, content_digest, is_declared
 
-FORMAT = 1
+FORMAT = 2
 _GRAPH_FILE = "graph.json"
 _WEIGHTS_FILE = "weights.safetensors"
 
@@ -27,11 +27,12 @@ def save_graph(graph: Graph, folder: Path) -> None:
     graph.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    digests = sorted({*graph.parameters.values()})
+    digests = sorted(digest for digest in {*graph.parameters.values()} if not is_declared(digest))
     write_tensors(folder / _WEIGHTS_FILE, {digest: graph.weights[digest] for digest in digests})
     record = {
         "format": FORMAT,
         "structure_digest": graph.structure_digest,
+        "sizes_only": graph.weights.reason if isinstance(graph.weights, SizesOnly) else None,
         "graph": graph.to_record(),
         "parameters": dict(graph.parameters),
     }
@@ -47,7 +48,7 @@ def load_graph(folder: Path) -> Graph:
     if record.get("format") != FORMAT:
         raise InputError(f"{path}: format {record.get('format')!r} is not {FORMAT}; save the graph again")
     try:
-        graph = _graph(record["graph"], record["parameters"])
+        graph = _graph(record["graph"], record["parameters"], record["sizes_only"])
         digest = graph.structure_digest
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -60,10 +61,11 @@ def load_graph(folder: Path) -> Graph:
 
 def _with_weights(graph: Graph, path: Path) -> Graph:
     arrays = read_tensors(path)
-    for name, digest in graph.parameters.items():
+    real = {name: digest for name, digest in graph.parameters.items() if not is_declared(digest)}
+    for name, digest in real.items():
         if digest not in arrays:
             raise InputError(f"{path}: no constant with digest {digest[:12]}, which '{name}' needs")
-    for digest in sorted({*graph.parameters.values()}):
+    for digest in sorted({*real.values()}):
         if content_digest(arrays[digest]) != digest:
             raise InputError(f"{path}: constant {digest[:12]} does not match its digest; the file was damaged")
     graph.weights.update(arrays)
@@ -82,19 +84,32 @@ def _read_json(path: Path) -> dict[str, Any]:
     return record
 
 
-def _graph(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Graph:
+def _weights(tensors: Mapping[str, Tensor], parameters: Mapping[str, str], reason: Any) -> Weights:
+    """Room for the arrays; weights that have sizes only are declared anew."""
+    if reason is None:
+        return Weights()
+    weights = SizesOnly(_text(reason))
+    for name, digest in parameters.items():
+        if is_declared(digest) and weights.declare(name, tensors[name].shape) != digest:
+            raise InputError(f"parameter '{name}' is declared with another size")
+    return weights
+
+
+def _graph(record: Mapping[str, Any], parameters: Mapping[str, Any], sizes_only: Any) -> Graph:
     if sorted(parameters) != record["parameters"]:
         raise InputError("'parameters' does not list the graph's parameters")
+    tensors = FrozenMap({name: _tensor(entry) for name, entry in record["tensors"].items()})
+    digests = FrozenMap({name: _text(digest) for name, digest in parameters.items()})
     return Graph(
         name=_text(record["name"]),
         nodes=tuple(_node(entry) for entry in record["nodes"]),
-        tensors=FrozenMap({name: _tensor(entry) for name, entry in record["tensors"].items()}),
+        tensors=tensors,
         inputs=_texts(record["inputs"]),
         outputs=_texts(record["outputs"]),
-        parameters=FrozenMap({name: _text(digest) for name, digest in parameters.items()}),
+        parameters=digests,
         scope=_text(record["scope"]),
         meta=FrozenMap({key: _text(value) for key, value in record["meta"].items()}),
-        weights=Weights(),
+        weights=_weights(tensors, digests, sizes_only),
     )
 
 
@@ -109,6 +124,7 @@ def _node(entry: Mapping[str, Any]) -> Node:
         module=_text(entry["module"]),
         accumulator=DType.parse(_text(accumulator)) if accumulator is not None else None,
         origins=_texts(entry["origins"]),
+        fused=_text(entry.get("fused", "")),
     )
 
 

@@ -6,7 +6,10 @@ from accelsim.ir.graph import AttrValue, Graph, Node, Tensor
 
 
 def graph_text(graph: Graph) -> str:
-    """Lines of `outputs: type = op(inputs) {attributes}`; '%' marks constants, '_' an absent input."""
+    """Lines of `outputs: type = op(inputs) {attributes}`; '%' marks constants, '_' an absent input.
+
+    ` in NODE` ends the line of a node that is the epilogue of another.
+    """
     scope = f", scope {graph.scope}" if graph.scope else ""
     lines = [f"graph {graph.name} ({graph.digest}{scope})"]
     lines += [f"  input {name}: {_type(graph.tensors[name])}" for name in graph.inputs]
@@ -22,7 +25,8 @@ def _node_line(graph: Graph, node: Node) -> str:
     made = ", ".join(f"{name}: {_type(graph.tensors[name])}" for name in node.outputs)
     read = ", ".join(_operand(graph, name) for name in node.inputs)
     attrs = ", ".join(f"{key}={_value(value)}" for key, value in node.attrs.items())
-    return f"{made} = {node.op}({read})" + (f" {{{attrs}}}" if attrs else "")
+    fused = f" in {node.fused}" if node.fused else ""
+    return f"{made} = {node.op}({read})" + (f" {{{attrs}}}" if attrs else "") + fused
 
 
 def _operand(graph: Graph, name: str) -> str:

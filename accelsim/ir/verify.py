@@ -16,7 +16,7 @@ def verify_graph(graph: Graph, infer: Infer, *, after: str) -> None:
     `infer` gives a node's output types from its input types and raises an AccelsimError for an op that is not
     known or operands that do not fit; it is passed in because this room does not know the ops.
     """
-    for rule in (_check_names, _check_order, _check_use):
+    for rule in (_check_names, _check_order, _check_use, _check_fused):
         problem = rule(graph)
         if problem:
             raise InternalError(f"after {after}: graph '{graph.name}': {problem}")
@@ -77,6 +77,25 @@ def _check_use(graph: Graph) -> str:
         shape, typed = graph.weights.shape_of(digest), graph.tensors[name].shape
         if shape != typed:
             return f"parameter '{name}' is typed {typed}, its array is {shape}"
+    return ""
+
+
+def _check_fused(graph: Graph) -> str:
+    """An epilogue works element by element on what its host, or the member before it, made for nobody else."""
+    for node in graph.nodes:
+        if not node.fused:
+            continue
+        for name in node.inputs:
+            made = graph.producers.get(name)
+            if made is not None and node.fused in (made.name, made.fused):
+                break
+        else:
+            return f"node '{node.name}' is fused into '{node.fused}', but reads nothing of it"
+        if len(graph.consumers[name]) > 1 or name in graph.outputs:
+            return f"node '{node.name}' is fused into '{node.fused}', but others read '{name}' too"
+        given, result = (graph.tensors[tensor] for tensor in (name, node.outputs[0]))
+        if (given.shape, given.dtype) != (result.shape, result.dtype):
+            return f"node '{node.name}' is fused into '{node.fused}', but makes another type of '{name}'"
     return ""
 
 

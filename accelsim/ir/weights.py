@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import InternalError
+from accelsim.errors import InternalError, UnsupportedError
 
 Array = NDArray[np.generic]
 
@@ -58,3 +58,40 @@ class Weights(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self._arrays)
+
+
+class SizesOnly(Weights):
+    """Weights of which some have sizes and no values: enough to time a graph, not to execute it.
+
+    `reason` says why, and what would help; asking for such a value raises UnsupportedError with it.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+        self._shapes: dict[str, tuple[int, ...]] = {}
+
+    def declare(self, name: str, shape: tuple[int, ...]) -> str:
+        """Note that there are weights of this name and shape; returns what stands for their digest."""
+        digest = f"{_DECLARED}{name} {list(shape)}"
+        self._shapes[digest] = shape
+        return digest
+
+    def shape_of(self, digest: str) -> tuple[int, ...]:
+        return self._shapes[digest] if digest in self._shapes else super().shape_of(digest)
+
+    def __contains__(self, digest: object) -> bool:
+        return digest in self._shapes or super().__contains__(digest)
+
+    def __getitem__(self, digest: str) -> Array:
+        if digest in self._shapes:
+            raise UnsupportedError(self.reason)
+        return super().__getitem__(digest)
+
+
+_DECLARED = "sizes only: "
+
+
+def is_declared(digest: str) -> bool:
+    """Whether a digest stands for weights that have sizes and no values."""
+    return digest.startswith(_DECLARED)

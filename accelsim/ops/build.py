@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from accelsim.errors import InternalError
 from accelsim.ir.frozen import FrozenMap
 from accelsim.ir.graph import Graph, Node, Tensor
-from accelsim.ir.weights import Array, Weights
+from accelsim.ir.weights import Array, SizesOnly, Weights
 from accelsim.ops.registry import op_spec
 from accelsim.ops.spec import Attrs, OpSpec
 
@@ -38,6 +38,13 @@ class GraphBuilder:
         """A constant under its name in the user's model."""
         self.tensors[name] = tensor
         self.parameters[name] = self.weights.add(array)
+        return name
+
+    def declare_parameter(self, name: str, tensor: Tensor) -> str:
+        """A constant of which only the type is known; the builder's weights must be `SizesOnly`."""
+        assert isinstance(self.weights, SizesOnly)
+        self.tensors[name] = tensor
+        self.parameters[name] = self.weights.declare(name, tensor.shape)
         return name
 
     def add(

@@ -9,7 +9,7 @@ import numpy as np
 from accelsim.ir.graph import Tensor
 from accelsim.ir.nest import Axis, Dim, LoopNest
 from accelsim.ops.attributes import integer, real
-from accelsim.ops.nests import FEATURES, FLAT, ROWS, present, read, write
+from accelsim.ops.nests import FEATURES, FLAT, ROWS, normalisation, read, write
 from accelsim.ops.operands import Operands, optional, required, sizes
 from accelsim.ops.spec import REQUIRED, Array, Attrs, MaybeArrays, MaybeTensors, OpSpec, WorkInput
 
@@ -62,30 +62,12 @@ def _instance_norm(arrays: MaybeArrays, attrs: Attrs) -> tuple[Array, ...]:
 
 
 def _group_work(node: WorkInput) -> tuple[LoopNest, ...]:
-    return _norm_nests(node, node.tensor(0).shape[0] * integer("group_norm", node.node.attrs, "groups"))
+    groups = integer("group_norm", node.node.attrs, "groups")
+    return normalisation(node, node.tensor(0).shape[0] * groups, ("w", "b"), FLAT)
 
 
 def _instance_work(node: WorkInput) -> tuple[LoopNest, ...]:
-    return _norm_nests(node, math.prod(node.tensor(0).shape[:2]))
-
-
-def _norm_nests(node: WorkInput, row_count: int) -> tuple[LoopNest, ...]:
-    """Sums over a row, one reciprocal root, then a scale of the row; as layer_norm has it."""
-    count = node.tensor(0).elements // max(row_count, 1)
-    rows = Dim(ROWS, row_count, Axis.ROW)
-    roles = tuple(name.rstrip("?") for name in _SCALED)
-    scales = tuple(read(node, i, roles[i], FLAT) for i in range(1, len(node.inputs)) if present(node, i))
-    return (
-        LoopNest("statistics", "mac_stat", (rows, Dim(FEATURES, count, Axis.REDUCE)), (read(node, 0, "x", FLAT),)),
-        LoopNest("rsqrt", "rsqrt", (rows,), (), after=("statistics",)),
-        LoopNest(
-            "normalise",
-            "scale",
-            (rows, Dim(FEATURES, count, Axis.OUTPUT)),
-            (*scales, write(node, 0, "y", FLAT)),
-            after=("rsqrt",),
-        ),
-    )
+    return normalisation(node, math.prod(node.tensor(0).shape[:2]), ("w", "b"), FLAT)
 
 
 def _infer_rms(types: MaybeTensors, attrs: Attrs) -> tuple[Tensor, ...]:
@@ -112,7 +94,8 @@ def _rms_norm(arrays: MaybeArrays, attrs: Attrs) -> tuple[Array, ...]:
 
 def _rms_work(node: WorkInput) -> tuple[LoopNest, ...]:
     shape = node.tensor(0).shape
-    return _norm_nests(node, math.prod(shape[: len(shape) - integer("rms_norm", node.node.attrs, "axes")]))
+    rows = math.prod(shape[: len(shape) - integer("rms_norm", node.node.attrs, "axes")])
+    return normalisation(node, rows, ("w",), (FEATURES,))
 
 
 def _infer_response(types: MaybeTensors, attrs: Attrs) -> tuple[Tensor, ...]:

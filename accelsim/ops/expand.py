@@ -34,7 +34,7 @@ def expanded(graph: Graph, form_of: Callable[[Node], str]) -> Graph:
 
 
 def _expansion(graph: Graph, node: Node, form: str) -> tuple[GraphBuilder, dict[str, str]]:
-    """The expansion in a builder of its own, and the node's outputs by the names they have there."""
+    """The expansion in a builder of its own, and new names: the node's for its outputs, others for what has theirs."""
     spec = op_spec(node.op)
     if form not in spec.expansions:
         known = ", ".join(sorted(spec.expansions)) or "none"
@@ -50,6 +50,7 @@ def _expansion(graph: Graph, node: Node, form: str) -> tuple[GraphBuilder, dict[
     own = {output for inner in builder.nodes for output in inner.outputs}
     if len(rename) != len(made) or not own.issuperset(made):
         raise InternalError(f"node '{node.name}': expansion '{form}' must make each of its outputs, once")
+    rename.update({name: f"{name}.inner" for name in own.intersection(node.outputs).difference(made)})
     return builder, rename
 
 

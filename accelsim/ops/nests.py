@@ -88,3 +88,27 @@ def _varies_along(tensor: Tensor) -> tuple[str, ...]:
 def inner(role: str, dims: tuple[str, ...], elements: int, access: Access = Access.READ) -> Operand:
     """A value that lives inside the op."""
     return Operand(role, "", dims, elements, access)
+
+
+def normalisation(
+    work: WorkInput, row_count: int, roles: tuple[str, ...], along: tuple[str, ...]
+) -> tuple[LoopNest, ...]:
+    """Sums over a row, one reciprocal root, then a scale of the row; `roles` name the operands after x.
+
+    x is an operand of `statistics` only: a row is met once, and both passes over it belong to one op. `along` are the
+    loops along which scale and shift change.
+    """
+    count = work.tensor(0).elements // max(row_count, 1)
+    rows = Dim(ROWS, row_count, Axis.ROW)
+    scales = tuple(read(work, i, role, along) for i, role in enumerate(roles, 1) if present(work, i))
+    return (
+        LoopNest("statistics", "mac_stat", (rows, Dim(FEATURES, count, Axis.REDUCE)), (read(work, 0, "x", FLAT),)),
+        LoopNest("rsqrt", "rsqrt", (rows,), (), after=("statistics",)),
+        LoopNest(
+            "normalise",
+            "scale",
+            (rows, Dim(FEATURES, count, Axis.OUTPUT)),
+            (*scales, write(work, 0, "y", FLAT)),
+            after=("rsqrt",),
+        ),
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from accelsim.ir.graph import Tensor
 from accelsim.ir.nest import Axis, Dim, LoopNest
 from accelsim.ops.attributes import integer, real
-from accelsim.ops.nests import FEATURES, FLAT, ROWS, present, read, write
+from accelsim.ops.nests import FEATURES, FLAT, ROWS, normalisation, read, write
 from accelsim.ops.operands import Operands, optional, required, sizes
 from accelsim.ops.spec import Array, Attrs, MaybeArrays, MaybeTensors, OpSpec, WorkInput
 
@@ -43,26 +43,9 @@ def _layer_norm(arrays: MaybeArrays, attrs: Attrs) -> tuple[Array, ...]:
 
 
 def _layer_work(node: WorkInput) -> tuple[LoopNest, ...]:
-    """Sums over a row, one reciprocal root, then a scale of the row.
-
-    x is an operand of `statistics` only: a row is met once, and both passes over it belong to one op.
-    """
-    x = node.tensor(0)
-    split = len(x.shape) - integer("layer_norm", node.node.attrs, "axes")
-    rows = Dim(ROWS, math.prod(x.shape[:split]), Axis.ROW)
-    count = math.prod(x.shape[split:])
-    scales = tuple(read(node, i, role, (FEATURES,)) for i, role in ((1, "w"), (2, "b")) if present(node, i))
-    return (
-        LoopNest("statistics", "mac_stat", (rows, Dim(FEATURES, count, Axis.REDUCE)), (read(node, 0, "x", FLAT),)),
-        LoopNest("rsqrt", "rsqrt", (rows,), (), after=("statistics",)),
-        LoopNest(
-            "normalise",
-            "scale",
-            (rows, Dim(FEATURES, count, Axis.OUTPUT)),
-            (*scales, write(node, 0, "y", FLAT)),
-            after=("rsqrt",),
-        ),
-    )
+    shape = node.tensor(0).shape
+    rows = math.prod(shape[: len(shape) - integer("layer_norm", node.node.attrs, "axes")])
+    return normalisation(node, rows, ("w", "b"), (FEATURES,))
 
 
 def _infer_batch(types: MaybeTensors, attrs: Attrs) -> tuple[Tensor, ...]:

@@ -15,7 +15,7 @@ from accelsim.ops.spec import REQUIRED, Array, Attrs, MaybeArrays, MaybeTensors,
 _WHERE = ("condition", "a", "b")
 _PRELU = ("x", "slope")
 CAST_TYPES = (
-    *("bool", "float16", "float32", "float64"),
+    *("bool", "bfloat16", "float16", "float32", "float64"),
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
 )
 
@@ -77,8 +77,17 @@ def _infer_cast(types: MaybeTensors, attrs: Attrs) -> tuple[Tensor, ...]:
 
 def _cast(arrays: MaybeArrays, attrs: Attrs) -> tuple[Array, ...]:
     """Reals become integers by cutting towards zero; anything but zero is true."""
+    x, dtype = required(arrays, 0), choice("cast", attrs, "dtype", CAST_TYPES)
     with np.errstate(all="ignore"):
-        return (required(arrays, 0).astype(choice("cast", attrs, "dtype", CAST_TYPES)),)
+        return (to_bfloat16(x) if dtype == "bfloat16" else x.astype(dtype),)
+
+
+def to_bfloat16(x: Array) -> Array:
+    """The nearest values that bfloat16 has, ties to even, held in float32: its upper 16 bits."""
+    wide = x.astype(np.float32)
+    bits = wide.view(np.uint32)
+    nearest = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
+    return np.where(np.isfinite(wide), nearest.view(np.float32), wide)
 
 
 def _infer_trilu(types: MaybeTensors, attrs: Attrs) -> tuple[Tensor, ...]:

@@ -1,4 +1,4 @@
-"""Ops that exporters write out in many small nodes, put back together: attention, GELU, SiLU, a linear layer's bias.
+"""Ops that exporters write out in many small nodes, put back together: attention, GELU, SiLU, norms, biases.
 
 Only nodes that nothing else reads are taken. Results differ by rounding alone.
 """
@@ -10,18 +10,18 @@ from collections.abc import Callable
 
 from accelsim.ir.frozen import FrozenMap
 from accelsim.ir.graph import Graph, Node
-from accelsim.passes.patterns import Match, View, one_op, rewritten, typed
+from accelsim.passes.fuse_language import PATTERNS, fuse_rotary
+from accelsim.passes.patterns import Match, View, factors_of, near, one_op, rewritten, typed
 
-_CLOSE = 1e-6
 _LAST_TWO: tuple[int, ...] = (0, 1, 3, 2)
 _WINDOW = 4  # [batch, heads, queries or keys, channels]
 
 
 def fuse_patterns(graph: Graph) -> Graph:
-    """Attention, GELU, SiLU and linear layers with their biases as single nodes."""
-    for name, match in _PATTERNS.items():
+    """Attention, GELU, SiLU, RMS norms, rotary embeddings and linear layers with their biases as single nodes."""
+    for name, match in {**_PATTERNS, **PATTERNS}.items():
         graph = rewritten(graph, match, after=f"fuse_patterns: {name}")
-    return graph
+    return fuse_rotary(graph)
 
 
 def _bias(view: View, node: Node) -> Match | None:
@@ -42,10 +42,10 @@ def _gelu(view: View, node: Node) -> Match | None:
     """x * (1 + erf(x / sqrt 2)) * 1/2, its factors in any order."""
     if node.op != "mul":
         return None
-    muls, factors = _factors(view, node)
+    muls, factors = factors_of(view, node)
     halves = [name for name in factors if view.number(name) is not None]
     rest = [name for name in factors if name not in halves]
-    if len(rest) != 2 or not halves or not _near(math.prod(view.number(name) or 0.0 for name in halves), 0.5):
+    if len(rest) != 2 or not halves or not near(math.prod(view.number(name) or 0.0 for name in halves), 0.5):
         return None
     for x, shifted in (rest, rest[::-1]):
         nodes = _one_plus_erf(view, x, shifted)
@@ -66,20 +66,6 @@ def _silu(view: View, node: Node) -> Match | None:
     return None
 
 
-def _factors(view: View, node: Node) -> tuple[list[Node], list[str]]:
-    """The multiplications that end in `node`, and what they multiply."""
-    muls, factors = [node], []
-    for name in node.inputs:
-        inner = view.inner(name, "mul")
-        if inner is None:
-            factors.append(name)
-        else:
-            more, found = _factors(view, inner)
-            muls += more
-            factors += found
-    return muls, factors
-
-
 def _one_plus_erf(view: View, x: str, shifted: str) -> tuple[Node, ...] | None:
     plus = view.inner(shifted, "add")
     if plus is None:
@@ -88,7 +74,7 @@ def _one_plus_erf(view: View, x: str, shifted: str) -> tuple[Node, ...] | None:
         erf = view.inner(name, "erf")
         inside = None if erf is None else view.inner(erf.inputs[0], "mul", "div")
         found = None if inside is None else view.scaled(inside)
-        if found is None or view.number(one) != 1 or found[0] != x or not _near(found[1], math.sqrt(0.5)):
+        if found is None or view.number(one) != 1 or found[0] != x or not near(found[1], math.sqrt(0.5)):
             continue
         assert erf is not None
         assert inside is not None
@@ -102,18 +88,14 @@ def _perm(node: Node) -> tuple[int, ...]:
     return tuple(axis for axis in perm if isinstance(axis, int))
 
 
-def _near(value: float, wanted: float) -> bool:
-    return abs(value - wanted) <= _CLOSE * abs(wanted)
-
-
 def _attention(view: View, node: Node) -> Match | None:
     """softmax(q k^T * scale + mask) v over [batch, heads, length, channels]."""
     if node.op != "matmul" or len(view.shape(node.outputs[0])) != _WINDOW:
         return None
-    softmax = view.inner(node.inputs[0], "softmax")
+    softmax, guard = _shares(view, node.inputs[0])
     if softmax is None or softmax.attrs["axis"] not in (-1, _WINDOW - 1):
         return None
-    gone = [node, softmax]
+    gone = [node, softmax, *guard]
     scores, mask, scale = softmax.inputs[0], "", 1.0
     added = view.inner(scores, "add")
     if added is not None:
@@ -146,6 +128,19 @@ def _attention(view: View, node: Node) -> Match | None:
     return _as_attention(view, tuple(gone), (q, turned, v, mask), scale)
 
 
+def _shares(view: View, tensor: str) -> tuple[Node | None, tuple[Node, ...]]:
+    """The softmax behind a tensor; and the nodes by which torch's exporter puts zeros where a row sees nothing."""
+    chosen = view.inner(tensor, "where")
+    unequal = None if chosen is None else view.inner(chosen.inputs[0], "not_equal")
+    if chosen is None or unequal is None or view.number(chosen.inputs[1]) != 0:
+        return view.inner(tensor, "softmax"), ()
+    shares = chosen.inputs[2]
+    readers = {reader.name for reader, _ in view.graph.consumers[shares]}
+    if unequal.inputs != (shares, shares) or readers != {chosen.name, unequal.name} or shares in view.graph.outputs:
+        return None, ()
+    return view.maker(shares, "softmax"), (chosen, unequal)
+
+
 def _is_scores(view: View, tensor: str) -> bool:
     step = view.inner(tensor, "matmul", "mul", "div")
     if step is None or step.op == "matmul":
@@ -164,10 +159,7 @@ def _as_attention(
     if view.shape(gone[1].outputs[0]) != (*shapes[0][:3], shapes[1][3]):
         return None  # the mask made more of the scores than there were
     tensors = dict(view.graph.tensors)
-    before = view.maker(turned, "transpose")
-    source, perm = turned, _LAST_TWO
-    if before is not None:
-        source, perm = before.inputs[0], tuple(_perm(before)[axis] for axis in _LAST_TWO)
+    source, perm = _keys(view, turned)
     made: list[Node] = []
     k = source
     if perm != tuple(range(_WINDOW)):
@@ -176,9 +168,25 @@ def _as_attention(
             return None
         turn = Node(k, "transpose", (source,), (k,), FrozenMap({"perm": perm}), gone[0].module)
         made.append(typed(turn, tensors))
-    inputs = (q, k, v, mask) if mask else (q, k, v)
+    none = not mask or (mask in view.graph.parameters and not view.graph.parameter(mask).any())  # zeros hide nothing
+    inputs = (q, k, v) if none else (q, k, v, mask)
     made.append(one_op(gone, "attention", inputs, {"scale": scale, "causal": False}, named=gone[0]))
     return Match(gone, tuple(made), {name: tensors[name] for name in (k,)})
+
+
+def _keys(view: View, turned: str) -> tuple[str, tuple[int, ...]]:
+    """What the transposed keys were made from, and how that has to be transposed to be the keys."""
+    before = view.maker(turned, "transpose")
+    if before is not None:
+        return before.inputs[0], tuple(_perm(before)[axis] for axis in _LAST_TWO)
+    apart = view.maker(turned, "reshape")  # torch's exporter joins batch and heads first: [batch * heads, length, C]
+    middle = None if apart is None else view.maker(apart.inputs[0], "transpose")
+    joined = None if middle is None else view.maker(middle.inputs[0], "reshape")
+    if middle is not None and joined is not None and _perm(middle) == (0, 2, 1):
+        keys = view.shape(joined.inputs[0])
+        if tuple(keys[axis] for axis in _LAST_TWO if len(keys) == _WINDOW) == view.shape(turned):
+            return joined.inputs[0], tuple(range(_WINDOW))
+    return turned, _LAST_TWO
 
 
 _PATTERNS: dict[str, Callable[[View, Node], Match | None]] = {

@@ -9,6 +9,8 @@ from accelsim.ir.frozen import FrozenMap
 from accelsim.ir.graph import AttrValue, Graph, Node, Tensor
 from accelsim.ops.verified import infer_node, verified
 
+_CLOSE = 1e-6
+
 
 @dataclass(frozen=True)
 class Match:
@@ -97,3 +99,22 @@ def typed(node: Node, tensors: dict[str, Tensor]) -> Node:
     types = infer_node(node, tuple(tensors[name] if name else None for name in node.inputs))
     tensors.update(zip(node.outputs, types, strict=True))
     return node
+
+
+def factors_of(view: View, node: Node) -> tuple[list[Node], list[str]]:
+    """The multiplications that end in `node`, and what they multiply."""
+    muls, factors = [node], []
+    for name in node.inputs:
+        inner = view.inner(name, "mul")
+        if inner is None:
+            factors.append(name)
+        else:
+            more, found = factors_of(view, inner)
+            muls += more
+            factors += found
+    return muls, factors
+
+
+def near(value: float, wanted: float) -> bool:
+    """Whether a constant is the number meant, in the precision of float32."""
+    return abs(value - wanted) <= _CLOSE * abs(wanted)

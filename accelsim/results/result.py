@@ -17,9 +17,7 @@ from accelsim.ir.frozen import FrozenMap
 from accelsim.results.codec import decode, encode
 from accelsim.results.equivalence import (
     Equivalence,
-    EquivalenceEntry,
     Executor,
-    NodeDifference,
     equivalence_from_json,
     equivalence_to_json,
 )
@@ -27,25 +25,6 @@ from accelsim.results.failure import Failure
 
 if TYPE_CHECKING:
     import pandas
-
-__all__ = [
-    "Alternative",
-    "Equivalence",
-    "EquivalenceEntry",
-    "EstimateEffect",
-    "Event",
-    "Executor",
-    "Failure",
-    "FrameResult",
-    "NodeDifference",
-    "NodeResult",
-    "Provenance",
-    "Range",
-    "ResourceUse",
-    "Result",
-    "Scenario",
-    "Stage",
-]
 
 FORMAT = "accelsim-result/1"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +107,14 @@ def test_an_interrupt_ends_with_130_and_one_line(run: Run, api: FakeApi) -> None
     api.result = KeyboardInterrupt()
     code, out, err = run("simulate", "m", "h", "--quiet")
     assert (code, out, err) == (130, "", "accelsim: interrupted\n")
+
+
+def test_an_interrupt_while_python_still_imports_has_no_traceback(tmp_path: Path) -> None:
+    """A package that is imported early raises what Ctrl-C does."""
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nfrom accelsim.__main__ import main\nsys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "accelsim: interrupted\n")
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

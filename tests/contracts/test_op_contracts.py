@@ -54,6 +54,13 @@ def test_points_of_the_nests_are_the_operations_counted_by_hand(case: Case) -> N
     assert dict(counted) == dict(case.points)
 
 
+@each_op
+def test_no_op_costs_nothing(spec: OpSpec) -> None:
+    for case in (case for case in CASES if case.op == spec.name):
+        assert sum(nest.points for nest in case.nests()) > 0
+        assert all(nest.points > 0 for nest in case.nests())
+
+
 @each_case
 def test_operands_touch_some_elements_and_no_more_than_their_tensor_has(case: Case) -> None:
     work = case.work_input()

@@ -50,3 +50,22 @@ def test_an_op_without_a_unit_is_refused_by_name(tmp_path: Path) -> None:
     done = accelsim("simulate", file, "edge-moe-zcu102", "--batch", "1", "--quiet")
     assert done.returncode == 3
     assert "no unit runs" in done.stderr
+
+
+def test_a_part_of_a_file_is_timed_and_equal_to_onnx_runtime(tmp_path: Path) -> None:
+    file = tmp_path / "bert.onnx"
+    onnx.save(bert(), file)
+    part = ("--batch", "1", "--shape", "tokens=16", "--from", "layer.1", "--to", "/layer.1/up/Mul_71")
+    timed = {
+        bound: json.loads(accelsim("simulate", file, "systolic-32", "--format", "json", *options).stdout)
+        for bound, options in (("part", part), ("whole", part[:4]))
+    }
+    assert timed["part"]["model"] == "bert[layer.1../layer.1/up/Mul_71]"
+    assert 0 < timed["part"]["macs"] < timed["whole"]["macs"]
+    unknown = accelsim("simulate", file, "systolic-32", "--quiet", *part[:-1], "/layer.1/up/Mul_7")
+    assert unknown.returncode == 2
+    assert "--to '/layer.1/up/Mul_7'" in unknown.stderr
+    assert "did you mean '/layer.1/up/Mul_7" in unknown.stderr
+    verified = accelsim("verify", file, *part)
+    assert verified.returncode == 0, verified.stderr
+    assert "equal to onnxruntime" in verified.stdout

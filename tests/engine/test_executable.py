@@ -208,3 +208,24 @@ def test_a_graph_may_give_back_its_input_and_its_constants() -> None:
 def test_importing_the_engine_loads_no_numba() -> None:
     code = "import sys, accelsim.engine, accelsim.engine.compare; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_infinite_inputs_are_computed_with_where_that_is_asked_for() -> None:
+    graph, _ = one_node("exp", (floats(4),))
+    x = np.array([np.inf, -np.inf, np.nan, 0], np.float32)
+    with pytest.raises(InputError, match="3 of 4 values that are infinite or NaN"):
+        engine.compile(graph)(x)
+    outputs = engine.compile(graph)(x, finite=False).outputs
+    np.testing.assert_array_equal(outputs[graph.outputs[0]], np.array([np.inf, 0, np.nan, 1], np.float32))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_masked_attention_keeps_nan_and_gives_zeros_where_nothing_is_seen(causal: bool) -> None:
+    q, k, v = floats(1, 1, 3, 4), floats(1, 1, 3, 4, seed=2), floats(1, 1, 3, 4, seed=3)
+    mask = np.array([[False, True, True], [False, False, False], [True, True, True]])
+    q[0, 0, 2] = np.nan
+    graph, inputs = one_node("attention", (q, k, v, mask), {"scale": 0.5, "causal": causal})
+    outputs = engine.compile(graph)(inputs, finite=False).outputs[graph.outputs[0]]
+    assert np.isnan(outputs[0, 0, 2]).all()
+    assert not outputs[0, 0, 1].any()
+    assert bool(outputs[0, 0, 0].any()) is not causal

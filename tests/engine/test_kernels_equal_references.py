@@ -272,3 +272,87 @@ def test_a_nan_made_on_the_way_stays_a_nan(op: str) -> None:
         step.run()
     assert np.isnan(arena.arrays["node"][1, 7])
     assert np.isfinite(arena.arrays["node"][0]).all()
+
+
+SEMANTIC = [case for case in CASES if case.spec.expansions]
+
+
+@pytest.mark.parametrize("case", SEMANTIC, ids=str)
+@pytest.mark.parametrize("constant_parameters", [True, False])
+def test_semantic_ops_run_on_kernels_and_never_on_their_reference(case: Case, constant_parameters: bool) -> None:
+    graph, _ = one_node(case.op, case.arrays, case.attrs, range(1, len(case.arrays)) if constant_parameters else ())
+    assert engine.compile(graph).plan.fallbacks == ()
+
+
+_NEW: dict[str, dict[str, AttrValue]] = {
+    **{op: {} for op in ("sigmoid", "silu", "hard_swish", "hard_sigmoid", "leaky_relu", "erf")},
+    "clip": {"low": -0.5, "high": 1.0},
+    "gelu": {"approximate": "tanh"},
+}
+
+
+@pytest.mark.parametrize("op", _NEW)
+def test_functions_of_one_element_run_on_kernels_at_every_size_of_number(op: str) -> None:
+    x = np.concatenate([np.linspace(-120, 120, 100_001), [0.0, -0.0, 1e-30, -1e-30, 3e4, -3e4]]).astype(np.float32)
+    assert_kernel_equals_reference(op, (x,), _NEW[op])
+
+
+@given(seed=seeds, axes=st.sets(st.integers(0, 3), min_size=1), op=st.sampled_from(["mean", "sum", "max", "min"]))
+@settings(max_examples=30, deadline=None)
+def test_reductions_over_any_axes(seed: int, axes: set[int], op: str) -> None:
+    attrs: dict[str, AttrValue] = {"axes": tuple(axes), "keepdims": bool(seed % 2)}
+    assert_kernel_equals_reference(f"reduce_{op}", (floats(2, 3, 4, 5, seed=seed),), attrs)
+
+
+@pytest.mark.parametrize("exponent", [2.0, 0.5, -1.0, 1.0, 3.0])
+def test_powers_with_a_constant_exponent(exponent: float) -> None:
+    x = np.abs(floats(3, 4)) + np.float32(0.1)
+    assert_kernel_equals_reference("pow", (x, np.array(exponent, np.float32)), constants=(1,))
+    assert_kernel_equals_reference("pow", (x[0], np.full((2, 1), exponent, np.float32)), constants=(1,))
+
+
+@given(
+    queries=st.integers(1, 70),
+    keys=st.integers(1, 5000),
+    causal=st.booleans(),
+    kind=st.sampled_from(["none", "bool", "added"]),
+    seed=seeds,
+)
+@settings(max_examples=25, deadline=None)
+def test_attention_in_blocks_of_queries_is_attention(
+    queries: int, keys: int, causal: bool, kind: str, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    q, k, v = floats(1, 2, queries, 3, seed=seed), floats(1, 1, keys, 3, seed=seed), floats(1, 1, keys, 2, seed=seed)
+    masks = {"bool": rng.random((2, queries, keys)) < 0.5, "added": floats(queries, keys, seed=seed)}
+    mask = () if kind == "none" else (masks[kind],)
+    assert_kernel_equals_reference("attention", (q, k, v, *mask), {"scale": 0.7, "causal": causal})
+
+
+_SIDES = st.fixed_dictionaries(
+    {
+        "kernel": st.sampled_from([(1, 1), (3, 3), (5, 5), (3, 1), (2, 4)]),
+        "image": st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    }
+)
+_GEOMETRY = st.fixed_dictionaries(
+    {
+        "stride": st.sampled_from([(1, 1), (2, 2), (3, 1), (1, 2), (4, 4)]),
+        "dilation": st.sampled_from([(1, 1), (2, 1), (2, 3)]),
+        "padding": st.tuples(*[st.integers(0, 9)] * 4),
+        "groups": st.just(3),
+    }
+)
+
+
+@given(sides=_SIDES, attrs=_GEOMETRY, share=st.integers(1, 2))
+@settings(max_examples=80, deadline=None)
+def test_depthwise_convolution_at_every_geometry(
+    sides: dict[str, tuple[int, int]], attrs: dict[str, tuple[int, ...]], share: int
+) -> None:
+    kernel, image, pads = sides["kernel"], sides["image"], attrs["padding"]
+    spans = [step * (size - 1) + 1 for step, size in zip(attrs["dilation"], kernel, strict=True)]
+    if any(image[axis] + pads[axis] + pads[axis + 2] < spans[axis] for axis in (0, 1)):
+        return
+    x, w, b = floats(2, 3, *image), floats(3 * share, 1, *kernel, seed=2), floats(3 * share)
+    assert_kernel_equals_reference("conv2d", (x, w, b), attrs)

@@ -13,7 +13,7 @@ from accelsim.engine.memory import ALIGNMENT, Block, place_blocks
 from accelsim.engine.plan import Plan
 from accelsim.errors import InternalError, UnsupportedError
 from accelsim.ir import FrozenMap, Tensor
-from accelsim.ir.dtype import BFLOAT16, Numerics
+from accelsim.ir.dtype import DType, Numerics
 from accelsim.ops.build import GraphBuilder
 from tests.engine.graphs import floats, interpret, moe_graph, one_node, random_graph, type_of
 
@@ -168,7 +168,7 @@ def test_equal_graphs_have_equal_plans() -> None:
 @pytest.mark.parametrize(
     ("tensor", "text"),
     [
-        (Tensor((2,), BFLOAT16), "tensor 'x' is bfloat16"),
+        (Tensor((2,), DType.parse("fixed<16,6>")), "tensor 'x' is fixed<16,6>"),
         (Tensor((2,), numerics=Numerics((0.5,))), "tensor 'x' is float32 with its own scale"),
     ],
 )

@@ -39,6 +39,8 @@ _FIRST: Calls = {
     "numbers on both sides": lambda x, w: (2.0 - x) * 3 - 1.5 / 2 + (-x) / 4.0,
     "constants in the model": lambda x, w: x + torch.arange(5).float() * torch.full((6, 1), 0.5),
     "matmul with broadcast": lambda x, w: x @ x[0, 0].transpose(0, 1),
+    "average of a window larger than the image": lambda x, w: F.avg_pool2d(x, 9, ceil_mode=True),
+    "outer": lambda x, w: torch.outer(x[0, 0, 0], w[:, 0, 0, 0]),
     "bmm": lambda x, w: torch.bmm(x[0], x[1].transpose(1, 2)),
     "mm": lambda x, w: torch.mm(x[0, 0], x[0, 1].T),
     "addmm": lambda x, w: torch.addmm(x[0, 0, :, 0], x[0, 0], x[0, 1].T),

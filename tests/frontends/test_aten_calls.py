@@ -77,10 +77,53 @@ def test_what_the_graph_cannot_say_is_refused(call: str) -> None:
         trace(Refused().eval(), (IMAGE,), name="refused")
 
 
+BEFORE_DECOMPOSITION = {
+    "aten.batch_norm.default",
+    "aten.chunk.default",
+    "aten.diff.default",
+    "aten.flatten.using_ints",
+    "aten.reshape.default",
+}
+
+
+class Functional(nn.Module):
+    """Calls that torch would take apart, and, if asked for, one in place, so that it must."""
+
+    def __init__(self, *, in_place: bool) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(4)
+        self.norm.running_mean.uniform_(-1, 1)
+        self.in_place = in_place
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(x).to(torch.float64)
+        y = y.add_(1.0) if self.in_place else y + 1.0
+        first, second, _ = y.transpose(1, 2).reshape(2, 6, 20).flatten(1).chunk(3, dim=-1)
+        steps = F.dropout(first[0].diff(), training=self.training, inplace=True)
+        return torch.outer(steps, second[1])
+
+
+def test_a_model_of_plain_calls_is_not_traced_a_second_time() -> None:
+    for in_place in (False, True):
+        module = Functional(in_place=in_place).eval()
+        traced = trace_program(module, (IMAGE,), name="plain")
+        reached = {str(node.target) for node in traced.program.graph.nodes}
+        assert (reached >= BEFORE_DECOMPOSITION) is not in_place
+        made = every_tensor(traced.graph, {"x": IMAGE.numpy()})[traced.graph.outputs[0]]
+        assert np.allclose(made, module(IMAGE.clone()).detach().numpy(), atol=1e-6)
+
+
+def test_batch_norm_of_its_own_statistics_is_refused() -> None:
+    module = nn.BatchNorm2d(4, track_running_stats=False).eval()
+    with pytest.raises(UnsupportedError, match="batch norm in training mode or without running statistics"):
+        trace(module, (IMAGE,), name="batch statistics")
+
+
 def test_the_sample_calls_cover_the_table(traced: Traced) -> None:
     reached = {str(node.target) for node in traced.program.graph.nodes if node.op == "call_function"}
     in_other_tests = {
         "accelsim.semantic.default",
         "aten.argsort.default",
+        *BEFORE_DECOMPOSITION,
     }
     assert set(LOWERINGS) - reached == in_other_tests

@@ -11,10 +11,14 @@ import pytest
 from accelsim.errors import InputError, UnsupportedError
 from accelsim.frontends import onnx_export
 from accelsim.frontends.onnx_export import export_onnx
+from accelsim.frontends.onnx_forms import ONNX_FORMS
+from accelsim.frontends.onnx_import import import_model
+from accelsim.frontends.onnx_load import read_model
 from accelsim.frontends.onnx_run import open_session, run_session
 from accelsim.frontends.torch import Traced
 from accelsim.ir import DType, Graph, Tensor
 from accelsim.ops.build import GraphBuilder
+from accelsim.ops.registry import all_ops
 from tests.contracts.case import Array, Case, floats, type_of
 from tests.contracts.op_cases import CASES
 from tests.frontends.reference import every_tensor
@@ -42,6 +46,46 @@ def test_an_op_means_the_same_in_onnx_runtime(case: Case, tmp_path: Path) -> Non
         assert made[name].shape == expected.shape
         ours, theirs = expected.astype(np.float64), made[name].astype(np.float64)
         assert np.abs(theirs - ours).max(initial=0) <= 2e-6 * np.abs(ours).max(initial=1)
+
+
+SEMANTIC = tuple(spec.name for spec in all_ops() if spec.name not in ONNX_FORMS)
+
+
+def test_every_op_has_a_case_here() -> None:
+    assert {spec.name for spec in all_ops()} == {case.op for case in CASES}
+    assert "moe" in SEMANTIC
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.op in SEMANTIC], ids=str)
+def test_a_semantic_op_is_a_function_of_primitive_operators_that_reads_back(case: Case, tmp_path: Path) -> None:
+    graph, arrays = one_node(case)
+    path = export_onnx(graph, tmp_path / "case.onnx")
+    model = onnx.load(path)
+    (function,) = model.functions
+    assert [(node.domain, node.op_type) for node in model.graph.node] == [("accelsim", case.op)]
+    assert (function.domain, function.name) == ("accelsim", case.op)
+    assert {node.domain for node in function.node} == {""}
+    back = import_model(read_model(path), path)
+    made = every_tensor(back, arrays)
+    for name, expected in zip(graph.outputs, case.reference(), strict=True):
+        ours = expected.astype(np.float64)
+        assert np.abs(made[name] - ours).max(initial=0) <= 2e-6 * np.abs(ours).max(initial=1)
+
+
+def test_equal_calls_share_a_function_and_others_get_their_own(tmp_path: Path) -> None:
+    build = GraphBuilder("two")
+    x = build.add_input("x", Tensor((3, 4)))
+    shapes = {"gate_w": (6, 4), "w1": (6, 5, 4), "b1": (6, 5), "w2": (6, 4, 5), "b2": (6, 4)}
+    weights = [build.add_parameter(name, floats(*shape), Tensor(shape)) for name, shape in shapes.items()]
+    for index, top_k in enumerate((2, 2, 3)):
+        x = build.add("moe", (x, *weights), {"top_k": top_k}, name=f"moe{index}")[0]
+    graph, inputs = build.finish([x]), {"x": floats(3, 4)}
+    made = run(graph, inputs, tmp_path / "two.onnx")
+    model = onnx.load(tmp_path / "two.onnx")
+    assert [node.op_type for node in model.graph.node] == ["moe", "moe", "moe_2"]
+    assert [node.name for node in model.graph.node] == ["moe0", "moe1", "moe2"]
+    assert len(model.functions) == 2
+    assert np.abs(made[x] - every_tensor(graph, inputs)[x]).max() < 1e-5
 
 
 def test_top_k_breaks_ties_by_the_lower_index(tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ import numpy as np
 import onnx
 import pytest
 
+import accelsim
 from accelsim.errors import InputError
 from accelsim.evaluate.load import load_model as fused_model
 from accelsim.evaluate.verify import verify_model
 from accelsim.frontends.catalogue import LoadedModel, load_model
 from accelsim.frontends.inputs import input_options
 from tests.frontends.onnx_models import Model, bert, mobilenet, resnet, saved
+from tests.frontends.onnx_zoo import zoo
 
 MODELS: dict[str, tuple[Callable[[], onnx.ModelProto], dict[str, int]]] = {
     "resnet": (resnet, {"batch": 2}),
@@ -140,3 +142,45 @@ def test_inputs_from_a_file_bind_shapes_and_give_values(tmp_path: Path) -> None:
 def test_shapes_are_refused_for_other_models() -> None:
     with pytest.raises(InputError, match="for ONNX files only"):
         load_model("m3vit-tiny", options=input_options(batch=2))
+
+
+def test_a_part_takes_inputs_from_a_file_and_is_compared_with_that_part_of_the_model(tmp_path: Path) -> None:
+    onnx.save_model(
+        resnet(), tmp_path / "m.onnx", save_as_external_data=True, location="weights.bin", size_threshold=16
+    )
+    np.savez(tmp_path / "x.npz", **{"/stem/MaxPool_3_output_0": np.ones((1, 8, 8, 8), np.float32)})
+    options = input_options(batch=1, file=tmp_path / "x.npz", start="layer1", stop=("layer2",))
+    one = fused_model(str(tmp_path / "m.onnx"), options=options)
+    assert one.inputs["/stem/MaxPool_3_output_0"].min() == 1
+    found = verify_model(one)
+    assert found.ok
+    assert found.entries[0].nodes_compared == len(one.graph.nodes)
+    with pytest.raises(InputError, match="torch does not run a part of a model"):
+        verify_model(one, against=["torch"])
+    np.savez(tmp_path / "x.npz", y=np.ones(1, np.float32))
+    with pytest.raises(InputError, match="the model has no input 'y'"):
+        fused_model(str(tmp_path / "m.onnx"), options=options)
+
+
+def test_a_part_inside_of_a_function_is_compared_as_exported(tmp_path: Path) -> None:
+    path = saved(zoo(), tmp_path)
+    found = verify_model(fused_model(str(path), options=input_options(start="/body/Twice_0/leaky")))
+    assert found.ok
+
+
+def test_a_part_from_python(tmp_path: Path) -> None:
+    path = str(saved(resnet(), tmp_path))
+    graph = accelsim.load_model(path, batch=1, start="layer1", stop=["layer1"])
+    assert graph.outputs == ("/layer1/Relu_10_output_0",)
+    assert set(accelsim.example_inputs(path, batch=1, start="layer1", stop="layer1")) == set(graph.inputs)
+
+
+def test_a_cache_that_grows_is_said_not_to_be_supported_and_one_step_is_possible(tmp_path: Path) -> None:
+    m = Model()
+    keys = m.add("Concat", ["past_key_values.0.key", "x"], axis=1)
+    shapes = {"past_key_values.0.key": ["batch", "past_sequence_length", 4], "x": ["batch", 1, 4]}
+    path = str(saved(m.finish(shapes, {"present": keys}), tmp_path))
+    with pytest.raises(InputError, match=r"'past_sequence_length' .*cache that grows .* is not supported: .* one step"):
+        load_model(path, options=input_options(batch=1))
+    step = load_model(path, options=input_options({"past_sequence_length": 6}, batch=1))
+    assert step.graph.tensors["present"].shape == (1, 7, 4)

@@ -13,7 +13,7 @@ import torch
 from accelsim.errors import InputError, UnsupportedError
 from accelsim.frontends import onnx_run, torch_run
 from accelsim.frontends.job import Job, read_job, read_result, run_as_program
-from accelsim.frontends.torch import Traced
+from accelsim.frontends.torch import Traced, trace_program
 from accelsim.frontends.torch_program import PROGRAM_FILE, Program, save_program
 from accelsim.ir.store import save_graph
 from accelsim.ir.tensorfile import write_tensors
@@ -88,6 +88,33 @@ def test_the_torch_runner_makes_a_program_that_is_damaged_anew(job: Job) -> None
     path.write_text(good[:100])
     torch_run.run(job)
     assert path.read_text() == good
+
+
+UNSEEDED = """
+import torch
+
+def build():
+    return torch.nn.Sequential(torch.nn.Linear(4, 2)).eval(), (torch.ones(1, 4),)
+"""
+
+
+def test_a_builder_without_a_seed_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "unseeded.py").write_text(UNSEEDED)
+    module, inputs = torch.nn.Sequential(torch.nn.Linear(4, 2)).eval(), (torch.ones(1, 4),)
+    traced = trace_program(module, inputs, name="unseeded")
+    save_graph(traced.graph, tmp_path / "graph")
+    save_program(traced, tmp_path / "graph")
+    write_tensors(tmp_path / "in.safetensors", {"input": inputs[0].numpy()})
+    job = Job(
+        graph=str(tmp_path / "graph"),
+        inputs=(str(tmp_path / "in.safetensors"),),
+        results=(str(tmp_path / "out.safetensors"),),
+        model="unseeded",
+        file=str(tmp_path / "unseeded.py"),
+        builder="build",
+    )
+    with pytest.raises(InputError, match=r"build gives other weights each time it is called \('0\.weight' differs\)"):
+        torch_run.run(job)
 
 
 def test_the_torch_runner_refuses_another_number_of_inputs(job: Job, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def _set(*keys: Any, to: Any) -> Callable[[dict[str, Any]], None]:
 
 
 BAD_RECORDS: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
-    "another format": (_set("format", to=99), "format 99 is not 1"),
+    "another format": (_set("format", to=99), "format 99 is not 2"),
     "no graph": (_set("graph", to=None), "not a graph"),
     "a shape of text": (_set("graph", "tensors", "x", to=[["a"], "float32", None]), "is not a shape"),
     "a negative size": (_set("graph", "tensors", "x", to=[[-1], "float32", None]), "is not a shape"),

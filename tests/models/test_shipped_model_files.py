@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,20 @@ import torch
 from accelsim.ir.activity import load_activity
 
 NAMES = {"m3vit-tiny", "m3vit-small", "m3vit-small-pascal", "mvit-small", "mvit-small-pascal"}
+BASELINES = {
+    *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg16", "vgg19", "mobilenet-v1", "mobilenet-v2"),
+    *("inception-v3", "squeezenet", "vit-tiny", "vit-small", "vit-base", "bert-base", "deeplab-v3", "unet"),
+}
 
 
 def test_catalogue_names_what_exists(catalogue: dict[str, dict[str, Any]], models_dir: Path) -> None:
-    assert set(catalogue) == NAMES
+    assert set(catalogue) >= NAMES | BASELINES
     for entry in catalogue.values():
         file, function = entry["builder"].split(":")
         assert (models_dir / file).is_file()
-        assert callable(getattr(m3vit, function))
-        assert set(entry.get("variants", {}).values()) < NAMES
+        builder = getattr(importlib.import_module(file.removesuffix(".py")), function)
+        assert set(entry.get("arguments", {})) <= set(inspect.signature(builder).parameters)
+        assert set(entry.get("variants", {}).values()) < set(catalogue)
         assert entry["title"]
         assert entry["sources"]
         assert entry["notes"]

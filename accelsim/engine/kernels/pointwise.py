@@ -1,9 +1,11 @@
-"""The error function, GELU with and without a bias, and batch normalisation as scale and shift of planes."""
+"""Functions of one element, GELU with a bias, and batch normalisation as scale and shift of planes."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit, types
+
+from accelsim.engine.kernels.rows import exp_not_positive
 
 _INPUT_1D = types.Array(types.float32, 1, "C", readonly=True)
 _INPUT_2D = types.Array(types.float32, 2, "C", readonly=True)
@@ -13,6 +15,10 @@ _OUTPUT_2D = types.float32[:, ::1]
 _HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
 _ROOT_HALF = np.float32(0.70710678118654752)
+_TWO = np.float32(2.0)
+_SIXTH = np.float32(1 / 6)
+_ROOT_2_PI = np.float32(0.79788456080286536)  # sqrt(2 / pi), and the cubic term of the tanh form of GELU
+_CUBIC = np.float32(0.044715)
 _LIMIT = np.float32(4.0)
 _A0 = np.float32(-2.72614225801306e-10)
 _A1 = np.float32(2.77068142495902e-08)
@@ -67,6 +73,69 @@ def erf_each(x, out):  # type: ignore[no-untyped-def]
     """out = erf(x); `out` may be `x`."""
     for i in range(x.size):
         out[i] = erf(x[i])
+
+
+@njit(types.float32(types.float32), inline="always", error_model="numpy")
+def logistic(x):  # type: ignore[no-untyped-def]
+    """1 / (1 + exp(-x)), from a power of what is not positive, which cannot overflow. NaN for NaN."""
+    power = exp_not_positive(-abs(x))
+    share = _ONE / (_ONE + power)
+    return power * share if x < 0 else share
+
+
+@njit(
+    types.void(_INPUT_1D, _OUTPUT_1D),
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+    fastmath={"contract", "nsz"},
+)
+def sigmoid_each(x, out):  # type: ignore[no-untyped-def]
+    """out = 1 / (1 + exp(-x)); `out` may be `x`."""
+    for i in range(x.size):
+        out[i] = logistic(x[i])
+
+
+@njit(
+    types.void(_INPUT_1D, _OUTPUT_1D),
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+    fastmath={"contract", "nsz"},
+)
+def silu_each(x, out):  # type: ignore[no-untyped-def]
+    """out = x / (1 + exp(-x)); `out` may be `x`."""
+    for i in range(x.size):
+        out[i] = x[i] * logistic(x[i])
+
+
+@njit(
+    types.void(_INPUT_1D, _OUTPUT_1D),
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+    fastmath={"contract", "nsz"},
+)
+def gelu_tanh_each(x, out):  # type: ignore[no-untyped-def]
+    """out = x/2 (1 + tanh(u)) = x / (1 + exp(-2 u)), u = sqrt(2 / pi) (x + 0.044715 x^3); `out` may be `x`."""
+    for i in range(x.size):
+        value = x[i]
+        out[i] = value * logistic(_TWO * _ROOT_2_PI * (value + _CUBIC * value * value * value))
+
+
+@njit(
+    types.void(_INPUT_1D, _OUTPUT_1D),
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+    fastmath={"contract", "nsz"},
+)
+def hard_swish_each(x, out):  # type: ignore[no-untyped-def]
+    """out = x min(max(x / 6 + 1/2, 0), 1); `out` may be `x`."""
+    for i in range(x.size):
+        share = x[i] * _SIXTH + _HALF
+        low = np.float32(0.0) if share < 0 else share
+        out[i] = x[i] * (_ONE if low > _ONE else low)
 
 
 @njit(
