@@ -18,5 +18,6 @@ setup(
         "": ["*.yaml", "*.json", "*.csv", "*.safetensors"],
         "accelsim.hw": ["tables/*.yaml"],
         "accelsim.evaluate": ["published/*"],
+        "accelsim.report": ["page/*.j2", "page/*.css", "page/*.js"],
     },
 )

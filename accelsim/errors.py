@@ -69,6 +69,12 @@ class DoesNotFitError(AccelsimError):
         self.failures = tuple(failures)
 
 
+class FailedPointsError(AccelsimError):
+    """Points of a sweep failed, and the user asked to be told by the exit code."""
+
+    exit_code = 4
+
+
 class ToleranceError(AccelsimError):
     """A comparison or a validation left its tolerance."""
 

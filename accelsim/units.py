@@ -68,6 +68,18 @@ def parse(text: str | int | float, dimension: str) -> Fraction:
     return Fraction(number.replace("_", "").replace(",", "")) * table[unit]
 
 
+_ANY_UNIT = {unit: (scale, dimension) for dimension, table in _UNITS.items() for unit, scale in table.items()}
+
+
+def parse_any(text: str) -> tuple[Fraction, str] | None:
+    """The value in SI and the dimension of a text with a unit, whatever unit it is; None for other text."""
+    match = _TEXT.match(text)
+    if match is None or match.group(2) not in _ANY_UNIT:
+        return None
+    scale, dimension = _ANY_UNIT[match.group(2)]
+    return Fraction(match.group(1).replace("_", "").replace(",", "")) * scale, dimension
+
+
 def _with_prefix(value: float, symbol: str, steps: list[tuple[float, str]]) -> str:
     for scale, prefix in steps:
         if abs(value) >= scale:

@@ -107,11 +107,11 @@ def build(
         raise ValueError(f"{version} is not a version; there are {', '.join(map(str, VERSIONS))}")
     with torch.device("meta"):
         model = VERSIONS[version](classes=classes)
-    fill_layers(model, seed=seed, prefix=f"mobilenet_v{version}", relu=True, rules=_branches(model))
+    fill_layers(model, seed=seed, prefix=f"mobilenet_v{version}", relu=True, rules=branch_rules(model))
     return model.eval(), example(seed, size=size, batch=batch)
 
 
-def _branches(model: nn.Module) -> Rules:
+def branch_rules(model: nn.Module) -> Rules:
     """The last norm of each branch that is added to its input."""
     parts = [(name, part) for name, part in model.named_modules() if isinstance(part, InvertedResidual)]
     return [(f"{name}.conv.{len(part.conv) - 1}.weight", BRANCH) for name, part in parts if part.residual]

@@ -127,9 +127,13 @@ def build(
         raise ValueError(f"{depth} is not a depth; there are {', '.join(map(str, BLOCKS))}")
     with torch.device("meta"):
         model = ResNet(depth, classes=classes)
-    rules = BRANCH_RULES if BLOCKS[depth][0] is Bottleneck else _BASIC_RULES
-    fill_layers(model, seed=seed, prefix="resnet", relu=True, rules=rules)
+    fill_layers(model, seed=seed, prefix="resnet", relu=True, rules=branch_rules(depth))
     return model.eval(), example(seed, size=size, batch=batch)
+
+
+def branch_rules(depth: int) -> Rules:
+    """The last norm of each branch that is added to its input."""
+    return BRANCH_RULES if BLOCKS[depth][0] is Bottleneck else _BASIC_RULES
 
 
 def example(seed: int, /, *, size: int = 224, batch: int = 1) -> tuple[Tensor]:

@@ -1,7 +1,7 @@
 """The entry point `accelsim`: the table of commands, and how every run ends.
 
-Exit codes: 0 ok, 1 a bug of ours, 2 bad input or usage, 3 does not fit or unsupported, 5 out of tolerance,
-130 interrupted, 141 the reader of stdout went away, 143 terminated.
+Exit codes: 0 ok, 1 a bug of ours, 2 bad input or usage, 3 does not fit or unsupported, 4 failed points under --strict,
+5 out of tolerance, 130 interrupted, 141 the reader of stdout went away, 143 terminated.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ COMMANDS = {
     "run": LazyCommand("accelsim.cli.run:run", "trace, execute, verify, time and report a model on hardware"),
     "simulate": LazyCommand("accelsim.cli.simulate:simulate", "time a model on hardware, without executing it"),
     "verify": LazyCommand("accelsim.cli.verify:verify", "compare our outputs with PyTorch's and ONNX Runtime's"),
+    "sweep": LazyCommand("accelsim.cli.sweep:sweep", "time many points of models, variants and hardware"),
+    "pareto": LazyCommand("accelsim.cli.pareto:pareto", "the points of a sweep that no other beats"),
+    "report": LazyCommand("accelsim.cli.report:report", "one HTML file of a sweep"),
+    "compare": LazyCommand("accelsim.cli.compare:compare", "what changed between two runs or two hardware files"),
     "validate": LazyCommand("accelsim.cli.validate:validate", "published numbers beside simulated ones"),
     "calibrate": LazyCommand("accelsim.cli.calibrate:calibrate", "fit a few constants of hardware to measurements"),
     "check": LazyCommand("accelsim.cli.check:check", "check hardware files"),

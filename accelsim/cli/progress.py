@@ -47,3 +47,56 @@ def _spinner() -> Iterator[Step]:
 
         yield announce
         finish()
+
+
+_PLAIN_EVERY_S = 20.0
+
+
+@contextmanager
+def point_progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Hands out the function that counts points: a bar with rate and remaining time on a terminal, elsewhere a plain
+    line now and then."""
+    if quiet or not total:
+        yield lambda points: None
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        rate = TextColumn("{task.fields[rate]} points/s")
+        columns = (TaskProgressColumn(), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task("points", total=total, rate="-")
+            started = time.perf_counter()
+
+            def advance(points: int) -> None:
+                bar.advance(task, points)
+                seconds = max(time.perf_counter() - started, 1e-9)
+                bar.update(task, rate=f"{bar.tasks[0].completed / seconds:,.0f}")
+
+            yield advance
+    else:
+        yield _plain_count(total)
+
+
+def _plain_count(total: int) -> Callable[[int], None]:
+    started = said = time.perf_counter()
+    count = 0
+
+    def advance(points: int) -> None:
+        nonlocal said, count
+        count += points
+        now = time.perf_counter()
+        if now - said >= _PLAIN_EVERY_S or count == total:
+            said = now
+            rate = count / max(now - started, 1e-9)
+            left = (total - count) / rate
+            click.echo(f"accelsim: {count:,} of {total:,} points, {rate:,.0f} a second, {left:,.0f} s left", err=True)
+
+    return advance

@@ -18,6 +18,7 @@ from accelsim.hw.quantity import Blocks, Count, Quantity, SquareMetres, Watts, d
 from accelsim.hw.schedule import Cache, Experts, Schedule
 from accelsim.hw.unit import DotUnit, Function, HostUnit, RateUnit, SpatialUnit, SystolicUnit, Unit, VectorUnit
 from accelsim.ir.frozen import FrozenMap
+from accelsim.units import format_value
 
 __all__ = [
     "AsicEnergy",
@@ -131,6 +132,14 @@ class Hardware(Part):
                 value = leaf.value if isinstance(leaf, Quantity) else leaf
                 parts.update(f"{'/'.join(path)}={value}\n".encode())
         return parts.hexdigest()
+
+    def settings(self) -> dict[str, str]:
+        """Every value that can change a result, by dotted path, as text with its unit."""
+        return {
+            ".".join(path): format_value(leaf.value, leaf.dimension) if isinstance(leaf, Quantity) else str(leaf)
+            for path, leaf in _leaves(self, ())
+            if path[0] not in _TEXTS and path[-1] != "sourced"
+        }
 
     def quantities(self) -> tuple[tuple[str, Quantity[Any]], ...]:
         """Every number with its dotted path."""
