@@ -68,14 +68,13 @@ class Parts:
     def evaluated(self, group: int, settings: Indices, *, threads: int = 1) -> pyarrow.Table:
         """Those settings of a group with their results."""
         space = self.space
-        results = _evaluator(space.groups[group], self.spec.activity).columns(
-            space.raw_settings(settings), settings.size, threads=threads
-        )
+        values = space.setting_columns(settings)
+        evaluator = _evaluator(space.groups[group], self.spec.activity)
         columns: dict[str, Any] = {
             "point": group * space.inner + settings,
             **space.group_columns(group, settings.size),
-            **space.setting_columns(settings),
-            **results,
+            **values,
+            **evaluator.columns(values, settings.size, threads=threads),
         }
         return _table(columns)
 

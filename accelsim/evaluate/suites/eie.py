@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from accelsim.evaluate.suites.golden import GoldenRow, GoldenSuite, Simulated
-from accelsim.ir.weights import SizesOnly
 from accelsim.hw.load import load_hardware
 from accelsim.hw.schema import DotUnit, Hardware
 from accelsim.hw.sparse import Unstructured
 from accelsim.ir import Activity, Graph, Pattern, Sparsity, Tensor
+from accelsim.ir.weights import SizesOnly
 from accelsim.mapping.sparsity_lanes import Lanes, pass_of, timing_of
 from accelsim.mapping.sparsity_matrix import Matrix
 from accelsim.ops.build import GraphBuilder

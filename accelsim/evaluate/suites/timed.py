@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 
 from accelsim.evaluate.load import load_model
-from accelsim.ir.weights import SizesOnly
 from accelsim.hw.load import load_hardware
 from accelsim.hw.schema import Hardware
 from accelsim.ir.graph import Graph, Tensor
+from accelsim.ir.weights import SizesOnly
 from accelsim.ops.build import GraphBuilder
 from accelsim.ops.spec import Attrs
 from accelsim.results import Result

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 
 from accelsim.evaluate.suites.golden import GoldenRow, GoldenSuite, Simulated
-from accelsim.ir.weights import SizesOnly
 from accelsim.hw.load import load_hardware
 from accelsim.ir import Activity, Graph, Tensor
 from accelsim.ir.sparsity import parse_sparsity
+from accelsim.ir.weights import SizesOnly
 from accelsim.ops.build import GraphBuilder
 from accelsim.sim.timing import Frame, time_frames
 
