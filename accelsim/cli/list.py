@@ -37,12 +37,16 @@ def _ops() -> Rows:
             one.op,
             ABSENT if one.torch is None else ", ".join(_names(one.torch)),
             ABSENT if one.onnx is None else ", ".join(one.onnx),
-            one.kernel,
+            _SHORT.get(one.kernel, one.kernel),
             one.cost,
             one.export,
         )
         for one in op_coverage()
     )
+
+
+_SHORT = {"reference": "numpy", "expanded": "parts"}
+"""How the engine runs an op, in few letters: 100 columns hold no more."""
 
 
 def _names(calls: Sequence[str]) -> list[str]:
@@ -58,7 +62,8 @@ def _ops_note() -> str:
     return (
         f"{counts}. An op that no call of PyTorch becomes is reached by marking a module: ac.semantic(cls, op=...). "
         "Without a kernel of its own an op runs on its NumPy definition. Costs are loop nests, of a routing where the "
-        "op routes; ops that only rename or move elements become addresses. 'expanded' is written in primitive ops."
+        "op routes; ops that only rename or move elements become addresses. Saved as ONNX an op is "
+        "nodes of its own, or parts: other ops."
     )
 
 
@@ -90,7 +95,7 @@ def _suites() -> Rows:
 KINDS: dict[str, tuple[tuple[str, ...], Callable[[], Rows]]] = {
     "models": (("model", "tasks", "title"), _models),
     "hardware": (("hardware", "board", "title"), _hardware),
-    "ops": (("op", "PyTorch calls", "ONNX operators", "engine", "cost", "export"), _ops),
+    "ops": (("op", "PyTorch calls", "ONNX operators", "engine", "cost", "saved"), _ops),
     "passes": (("pass", "does"), _passes),
     "boards": (("board", "part", ">DSP", ">BRAM36", ">URAM", ">LUT", ">FF"), _boards),
     "suites": (("suite",), _suites),

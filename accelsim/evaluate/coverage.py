@@ -43,7 +43,7 @@ def op_coverage() -> tuple[OpCoverage, ...]:
             torch if torch is None else torch.get(spec.name, ()),
             onnx if onnx is None else onnx.get(spec.name, ()),
             runs_on(spec.name),
-            "moves" if spec.layout else "routed" if spec.routed else "nests",
+            "moves" if spec.layout else "route" if spec.routed else "nests",
             _export(spec, forms),
         )
         for spec in specs
@@ -55,7 +55,7 @@ def _export(spec: OpSpec, forms: Collection[str] | None) -> str:
         return ABSENT
     if spec.name in forms:
         return "nodes"
-    return "expanded" if spec.expansions else "no"
+    return "parts" if spec.expansions else "no"
 
 
 def _torch(known: Collection[str]) -> dict[str, tuple[str, ...]] | None:
@@ -102,5 +102,5 @@ def summary(covered: Collection[OpCoverage]) -> Mapping[str, int]:
         "from PyTorch": sum(bool(one.torch) for one in covered),
         "from ONNX": sum(bool(one.onnx) for one in covered),
         "with a kernel": sum(one.kernel == "kernel" for one in covered),
-        "to ONNX": sum(one.export in ("nodes", "expanded") for one in covered),
+        "to ONNX": sum(one.export in ("nodes", "parts") for one in covered),
     }

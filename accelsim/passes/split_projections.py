@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from accelsim.ir.frozen import FrozenMap
 from accelsim.ir.graph import AttrValue, Graph, Node
+from accelsim.ir.weights import SizesOnly, is_declared
 from accelsim.ops.verified import infer_node, verified
 
 _LETTERS = ("q", "k", "v")
@@ -147,10 +148,14 @@ class _Tables:
 
     def _third(self, whole: str, index: int, letter: str) -> str:
         """A third of the rows of a weight or of a bias."""
-        array = self._graph.parameter(whole)
-        rows = array.shape[0] // len(_LETTERS)
-        name = f"{whole}.{letter}"
-        part = array[index * rows : (index + 1) * rows].copy()
-        self.parameters[name] = self._graph.weights.add(part)
-        self.tensors[name] = replace(self.tensors[whole], shape=part.shape)
+        shape, weights = self.tensors[whole].shape, self._graph.weights
+        rows = shape[0] // len(_LETTERS)
+        name, third = f"{whole}.{letter}", (rows, *shape[1:])
+        if is_declared(self._graph.parameters[whole]):
+            assert isinstance(weights, SizesOnly)
+            self.parameters[name] = weights.declare(name, third)
+        else:
+            part = self._graph.parameter(whole)[index * rows : (index + 1) * rows].copy()
+            self.parameters[name] = weights.add(part)
+        self.tensors[name] = replace(self.tensors[whole], shape=third)
         return name

@@ -64,9 +64,9 @@ def test_rows_name_calls_and_operators(
     row = covered[op]
     assert (torch in row.torch) if torch else row.torch == ()
     assert (onnx in row.onnx) if onnx else row.onnx == ()
-    assert row.cost == ("routed" if op == "moe" else "nests")
+    assert row.cost == ("route" if op == "moe" else "nests")
 
 
 def test_an_op_without_a_form_is_exported_by_its_expansion(covered: dict[str, OpCoverage]) -> None:
-    assert (covered["moe"].export, covered["linear"].export) == ("expanded", "nodes")
+    assert (covered["moe"].export, covered["linear"].export) == ("parts", "nodes")
     assert summary(covered.values())["to ONNX"] == len(covered)
