@@ -9,6 +9,7 @@ setup(
         "accelsim._shipped.models.activity",
         "accelsim._shipped.hwconfigs",
         "accelsim._shipped.hwconfigs.ablations",
+        "accelsim._shipped.hwconfigs.sweeps",
     ],
     package_dir={
         "accelsim._shipped.models": "models",

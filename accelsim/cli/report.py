@@ -20,4 +20,4 @@ def report(*, source: Path, html: Path | None) -> None:
 
     file = html or source / "report.html"
     write_page(file, page_of(open_store(source)).html())
-    click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB", err=True)
+    click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB")

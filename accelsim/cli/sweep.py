@@ -98,8 +98,7 @@ def _run(spec: SweepSpec, folder: Path, jobs: int, shard: Shard, scheduler: str 
         f"{folder}: {found:,} points, {failed:,} failed, {skipped:,} left out by where; "
         f"{parts.points - total:,} were there before"
     )
-    if not quiet:
-        click.echo(told, err=True)
+    print_text(f"{told}\n")
     return failed
 
 
