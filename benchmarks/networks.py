@@ -41,7 +41,8 @@ class _Net:
 
     def heads(self, x: str, heads: int, name: str) -> str:
         batch, tokens, width = self.shape(x)
-        split = self.builder.add1("reshape", [x], {"shape": (batch, tokens, heads, width // heads)}, name=f"{name}.split")
+        shape = (batch, tokens, heads, width // heads)
+        split = self.builder.add1("reshape", [x], {"shape": shape}, name=f"{name}.split")
         return self.builder.add1("transpose", [split], {"perm": (0, 2, 1, 3)}, name=f"{name}.heads")
 
     def attention(self, x: str, heads: int, name: str) -> str:

@@ -19,7 +19,8 @@ from accelsim.errors import ToleranceError
     "file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Compare the rows of this file instead; it has the columns of the one SUITE that is named (scalesim).",
+    help="Compare the rows of this file instead; it has the columns of the one SUITE that is named (none named: "
+    "published rows, each for the suite of its system).",
 )
 @format_option("table", "json", "csv")
 @quiet_option

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from accelsim.cost.blocks import buffer_blocks, dsp_per_product
+from accelsim.cost.blocks import buffer_blocks, dsp_per_float, dsp_per_product
 from accelsim.cost.chip import area_mm2
 from accelsim.cost.interval import Interval, total
 from accelsim.cost.limits import FILL, built_amount
@@ -124,7 +124,7 @@ def part_resources(hardware: Hardware) -> Parts:
         takes = _declared(unit.resources)
         if isinstance(unit, HostUnit):
             takes = {**dict.fromkeys(KINDS, Interval.exact(0.0)), **takes}
-        slices = multiplier_slices(unit) if hardware.board.fabric == "fpga" else 0
+        slices = multiplier_slices(hardware, unit) if hardware.board.fabric == "fpga" else 0
         if slices:
             takes["dsp"] = takes.get("dsp", Interval.exact(0.0)) + Interval.exact(slices)
         parts[f"units.{name}"] = takes
@@ -137,10 +137,13 @@ def part_resources(hardware: Hardware) -> Parts:
     return parts
 
 
-def multiplier_slices(unit: Unit) -> int:
-    """DSP slices of the multipliers of an array; none by formula for other units."""
+def multiplier_slices(hardware: Hardware, unit: Unit) -> int:
+    """DSP slices of the multipliers of an array, by their widths; none by formula for other units."""
     if not isinstance(unit, DotUnit | SpatialUnit | SystolicUnit):
         return 0
+    weight = hardware.precision["weight"]
+    if weight.is_float:
+        return unit.multipliers * dsp_per_float(weight.bits)
     a, b = (bits.value for bits in unit.multiplier)
     return unit.multipliers * dsp_per_product(a, b)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from accelsim.cost.energy import energy
+from accelsim.errors import AccelsimError
 from accelsim.hw.schema import Hardware, Recorded
 from accelsim.ir import FrozenMap
 from accelsim.results import EstimateEffect, Range
@@ -22,6 +23,8 @@ class Spread:
 
     ranges: FrozenMap[str, Range]
     effects: tuple[EstimateEffect, ...]
+    left_out: tuple[str, ...] = ()
+    """Paths of estimates at an end of which the design cannot run; they are not in the ranges."""
 
 
 def spread(frames: Sequence[Frame], hardware: Hardware, nominal: Totals) -> Spread:
@@ -32,14 +35,22 @@ def spread(frames: Sequence[Frame], hardware: Hardware, nominal: Totals) -> Spre
 
     timing = {estimate.path for estimate in hardware.timing_estimates()}
     ends: dict[str, tuple[float, float]] = {}
-    effects = []
+    effects, left_out = [], []
     for estimate in hardware.estimates():
-        low, high = (
-            _outcome(hardware.with_values({estimate.path: end}), nominal, estimate.path in timing, simulated)
-            for end in (estimate.low, estimate.high)
-        )
+        is_timing = estimate.path in timing
+        try:
+            low, high = (
+                _outcome(hardware.with_values({estimate.path: end}), nominal, is_timing, simulated)
+                for end in (estimate.low, estimate.high)
+            )
+        except AccelsimError as error:
+            unchanged = nominal.seconds, nominal.energy_j
+            why = f"left out of the ranges, because the design cannot run at both ends: {error}"
+            effects.append(_effect(replace(estimate, text=why), unchanged, unchanged))
+            left_out.append(estimate.path)
+            continue
         effects.append(_effect(estimate, low, high))
-        if estimate.path in timing:
+        if is_timing:
             ends[estimate.path] = low[0], high[0]
     fastest, slowest = corners(hardware, ends, lambda changed: simulated(changed).seconds)
     best, worst = simulated(fastest), simulated(slowest)
@@ -50,7 +61,7 @@ def spread(frames: Sequence[Frame], hardware: Hardware, nominal: Totals) -> Spre
     chip = found["energy_j"]
     found["energy_j"] = Range(min(chip.low, *joules), max(chip.high, *joules)) if joules else chip
     effects.sort(key=lambda effect: (-_weight(effect, nominal), effect.path))
-    return Spread(FrozenMap(found), tuple(effects))
+    return Spread(FrozenMap(found), tuple(effects), tuple(left_out))
 
 
 def corners(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,12 +170,18 @@ def timed(
         result,
         ranges=found.ranges,
         sensitivities=found.effects,
+        assumptions=(*result.assumptions, *_left_out(found.left_out)),
         alternatives=_alternatives(frames, hardware),
     )
     if not with_levers:
         return result
     progress("trying what would help")
     return replace(result, levers=levers(frames, timing, nominal), stops=stops(frames, timing))
+
+
+def _left_out(paths: Sequence[str]) -> Iterator[str]:
+    if paths:
+        yield f"ranges leave out {', '.join(paths)}: the design cannot run at both ends of them (see sensitivities)"
 
 
 def _alternatives(frames: Sequence[Frame], hardware: Hardware) -> tuple[Alternative, ...]:

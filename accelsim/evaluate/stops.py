@@ -2,7 +2,8 @@
 
 For rates (bandwidth of a DRAM, width of a port, frequency of a clock) tiles stay as they are cut, so the latency never
 rises with the value, and bisection finds where it ends to fall. For buffers each size is mapped anew, because more room
-is worth nothing to tiles that stay as they are; sizes are tried down a ladder of octaves, then eighths of one.
+is worth nothing to tiles that stay as they are; sizes are tried up a ladder of octaves, then in eighths of one. As a
+larger buffer can be used like a smaller one, the best of all sizes is what more of it can give.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ Seconds = Callable[[float], float]
 
 
 class _Resource(NamedTuple):
-    """Where a resource stands, the ends of the values tried, the latency with a value, and what finds the least value
-    that is enough between one that is not and one that is."""
+    """Where a resource stands, the ends of the values tried, the latency with a value, and what searches between the
+    ends: it takes the tolerance and tells the best latency and the least value that is enough for it."""
 
     path: Path
     kind: str
     low: float
     high: float
     seconds: Seconds
-    least: Callable[[Seconds, float, float, float], float]
+    search: Callable[[_Resource, float], tuple[float, float]]
     mapping: str
     dimension: str = ""
 
@@ -53,12 +54,10 @@ def stops(frames: Sequence[Frame], timing: Timing, *, tolerance: float = TOLERAN
 
 def _stop(timing: Timing, resource: _Resource, tolerance: float) -> Stop:
     quantity = quantity_at(timing.hardware, resource.path)
-    best = resource.seconds(resource.high)
-    enough = best * (1 + tolerance)
-    limiting = resource.seconds(resource.low) > enough
-    found = resource.least(resource.seconds, resource.low, resource.high, enough) if limiting else None
-    if found is not None and found > resource.high / 2:
-        found = None  # it helps as far as was looked
+    best, enough = resource.search(resource, tolerance)
+    limiting = enough > resource.low
+    # In the upper half it helps as far as was looked.
+    found = enough if limiting and enough <= resource.high / 2 else None
     return Stop(
         path=".".join(resource.path),
         kind=resource.kind,
@@ -84,7 +83,7 @@ def _resources(frames: Sequence[Frame], timing: Timing) -> Iterator[_Resource]:
         if name in links:
             # A port wider than its master serves it no faster: twice the master is plenty, and never the least.
             path, high = ("links", name, "port_width"), 2.0 * link.width.value
-            yield _Resource(path, "bandwidth", _LEAST_PORT_BITS, high, _retimed(timing, path), _octaves, "held")
+            yield _Resource(path, "bandwidth", _LEAST_PORT_BITS, high, _retimed(timing, path), _halved, "held")
     for name in hardware.clocks:
         yield _rate(timing, ("clocks", name, "frequency"), "clock", _whole_mhz)
     held = {memory for stage in timing.stages for memory in hardware.units[stage.unit].held.values()}
@@ -101,13 +100,18 @@ def _rate(timing: Timing, path: Path, kind: str, grid: Callable[[float], float])
     least, most = limits(timing.hardware, path)
     low, high = max(grid(value / _REACH), least), min(grid(value * _REACH), most)
 
-    def bisected(seconds: Seconds, too_little: float, plenty: float, enough: float) -> float:
+    def bisected(resource: _Resource, tolerance: float) -> tuple[float, float]:
+        best = resource.seconds(high)
+        if resource.seconds(low) <= best * (1 + tolerance):
+            return best, low
+        too_little, plenty = low, high
         while plenty / too_little > STEP:
             middle = grid((too_little * plenty) ** 0.5)
             if not too_little < middle < plenty:
                 break
-            too_little, plenty = (too_little, middle) if seconds(middle) <= enough else (middle, plenty)
-        return plenty
+            is_enough = resource.seconds(middle) <= best * (1 + tolerance)
+            too_little, plenty = (too_little, middle) if is_enough else (middle, plenty)
+        return best, plenty
 
     return _Resource(path, kind, low, high, _retimed(timing, path), bisected, "held")
 
@@ -116,18 +120,25 @@ def _whole_mhz(value: float) -> float:
     return max(1.0, round(value / _WHOLE_HZ)) * _WHOLE_HZ
 
 
-def _octaves(seconds: Seconds, too_little: float, plenty: float, enough: float) -> float:
-    """The least of the halves of `plenty` from where on all are enough."""
-    sizes = (size for size in (plenty * 0.5**power for power in range(64)) if size > too_little)
-    return list(takewhile(lambda size: seconds(size) <= enough, sizes))[-1]
+def _octaves(resource: _Resource) -> list[float]:
+    """From `low` to `high`: the halves of `high`."""
+    halves = takewhile(lambda size: size > resource.low, (resource.high * 0.5**power for power in range(64)))
+    return [resource.low, *reversed(list(halves))]
 
 
-def _ladder(seconds: Seconds, too_little: float, plenty: float, enough: float) -> float:
-    """The least rung from where on all above are enough: halves of `plenty`, then eighths of an octave."""
-    octave = _octaves(seconds, too_little, plenty, enough)
-    below = max(too_little, octave / 2)
-    rungs = dict.fromkeys(float(int(octave - (octave - below) * part / _EIGHTHS)) for part in range(_EIGHTHS))
-    return list(takewhile(lambda size: seconds(size) <= enough, rungs))[-1]
+def _halved(resource: _Resource, tolerance: float) -> tuple[float, float]:
+    """The least octave that is enough."""
+    sizes = _octaves(resource)
+    best = min(resource.seconds(size) for size in sizes)
+    return best, next(size for size in sizes if resource.seconds(size) <= best * (1 + tolerance))
+
+
+def _ladder(resource: _Resource, tolerance: float) -> tuple[float, float]:
+    """The least size that is enough: octaves, then eighths of the one below."""
+    best, octave = _halved(resource, tolerance)
+    below = max(resource.low, octave / 2)
+    rungs = (float(int(below + (octave - below) * part / _EIGHTHS)) for part in range(1, _EIGHTHS))
+    return best, next((size for size in rungs if resource.seconds(size) <= best * (1 + tolerance)), octave)
 
 
 def _retimed(timing: Timing, path: Path) -> Seconds:

@@ -19,6 +19,7 @@ from accelsim.evaluate.measured import measured_rows
 from accelsim.evaluate.scalesim import scalesim_rows
 from accelsim.evaluate.simulate import simulate_spec
 from accelsim.evaluate.suites import GOLDEN
+from accelsim.evaluate.suites.golden import read_rows
 from accelsim.results import Result, ValidationRow
 from accelsim.results.validation import compare
 
@@ -67,15 +68,32 @@ def validate_suites(
 ) -> list[ValidationRow]:
     """Simulate every case of the named suites (none named: all) and compare their rows. Raises InputError.
 
-    `rows` is a file of the user's with the columns of the one suite that is named, read in place of its own.
+    `rows` is a file of the user's with the columns of the one suite that is named, read in place of its own; with none
+    named, published rows go to the suites of their systems.
     """
     known = _suites()
     for name in names:
         if name not in known:
             raise InputError(f"no validation suite '{name}'{did_you_mean(name, known)}")
-    if rows is not None and len(names) != 1:
+    if rows is not None and not names:
+        names = _suites_of(rows)
+    elif rows is not None and len(names) != 1:
         raise InputError(f"{rows}: rows belong to one suite: name it")
     return [row for name in (names or known) for row in known[name](rows, progress)]
+
+
+def _suites_of(rows: Path) -> tuple[str, ...]:
+    """The suites that know a system of the file. Raises InputError if there is none."""
+    try:
+        systems = {row.system for row in read_rows(rows)}
+    except InputError as error:
+        raise InputError(
+            f"{rows}: rows belong to one suite: name it; published rows alone need no name ({error})"
+        ) from None
+    found = tuple(suite.name for suite in GOLDEN if systems & set(suite.systems))
+    if not found:
+        raise InputError(f"{rows}: no suite knows its systems; they are {', '.join(sorted(systems)) or 'none'}")
+    return found
 
 
 def _simulated(name: str, rows: Path | None, progress: Progress) -> list[ValidationRow]:

@@ -9,7 +9,7 @@ from accelsim.hw.check_policies import broken_policies
 from accelsim.hw.document import TreePath
 from accelsim.hw.memory import Buffer, Dram
 from accelsim.hw.schema import Hardware
-from accelsim.hw.unit import SystolicUnit, VectorUnit
+from accelsim.hw.unit import SpatialUnit, SystolicUnit, VectorUnit
 
 Broken = tuple[TreePath, str]
 
@@ -19,6 +19,7 @@ def broken_references(hardware: Hardware) -> list[Broken]:
     return [
         *_clocks(hardware),
         *_links(hardware),
+        *_packing(hardware),
         *_homes(hardware),
         *_units(hardware),
         *_placement(hardware),
@@ -75,6 +76,28 @@ def _channels(hardware: Hardware, link: str, memory: str) -> Iterator[Broken]:
             f"links have {sum(own)} channels of '{memory}' to themselves, it has {dram.channels.value}"
             f"{', of which one must be left for the links that share' if shared else ''}",
         )
+
+
+_PACKED = ((4, 4), (8, 2))
+"""Products of factors up to so many bits that one DSP48E2 makes at once (Xilinx WP486; 4 bit: FINN's RTL)."""
+
+_PUMPED = 2  # a slice may run at twice the clock of the array
+
+
+def _packing(hardware: Hardware) -> Iterator[Broken]:
+    """A slice makes only so many products of a width at once."""
+    if hardware.board.fabric != "fpga":
+        return
+    for name, unit in hardware.units.items():
+        if isinstance(unit, (SystolicUnit, SpatialUnit)):
+            widest = max(bits.value for bits in unit.multiplier)
+            most = _PUMPED * next((products for bits, products in _PACKED if widest <= bits), 1)
+            if unit.dsp_packing.value > most:
+                yield (
+                    ("units", name, "dsp_packing"),
+                    f"{unit.dsp_packing.value} products of {widest} bit a slice and cycle; at most {most}: "
+                    f"{most // _PUMPED} at once, twice as many at twice the clock",
+                )
 
 
 def _homes(hardware: Hardware) -> Iterator[Broken]:

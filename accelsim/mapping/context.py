@@ -48,8 +48,12 @@ class Context:
     """Stages laid out so far, by what they depend on, with the tensors they were laid out for."""
     laid: list[Laid] = field(default_factory=list)
     """What was laid out, in order."""
-    chosen: dict[Hashable, str] = field(default_factory=dict)
-    """Units chosen so far where the description names several for a nest."""
+    costs: dict[Hashable, tuple[tuple[float, int], ...]] = field(default_factory=dict)
+    """Estimated seconds of nests for which the description names several units: (seconds, index of the unit)."""
+    ready: float = 0.0
+    """Where branches run side by side, the estimated second at which all that the node reads has been made."""
+    free: dict[str, float] = field(default_factory=dict)
+    """Where branches run side by side, the estimated second at which each unit has done what was placed on it."""
     contested: bool = False
     """Whether a number of the description, not only its structure, chose one of them."""
     kept: dict[str, str] = field(default_factory=dict)
@@ -77,6 +81,10 @@ class Context:
     def absorbers(self) -> dict[str, str]:
         """The unit that computes an op or nest inside another one's stage."""
         return {key: name for name, unit in self.hardware.units.items() for key in unit.absorbs}
+
+    def start(self, unit: str) -> float:
+        """The estimated second at which the node could start on a unit; 0 where nodes follow each other."""
+        return max(self.ready, self.free.get(unit, 0.0))
 
     def keep(self, tensor: str, memory: str) -> None:
         """From now on a tensor stays in a memory; whatever was known of its home is forgotten."""

@@ -93,10 +93,11 @@ DRAM_COLUMNS = 5
 _DEEPEST = 4  # tiles that a stream may run ahead of the array, however many copies a buffer has
 _TRIED = 64  # numbers of tiles looked at for one that divides a side
 _MOST_SIZES = 64
-MOST_PLANS = 4096
+MOST_PLANS = 8192
 _OTHER_STEPS = 3
 _INNER_STEPS = 8
-_LOOKS = 12
+_LOOKS, _SMALL_LOOKS = 12, 128
+_SMALL = 200_000  # products up to which all numbers of tiles are candidates
 _HOPELESS = 1.1
 _MOVES = 4  # rounds of refinement
 MOST_TICKS = 2.0**60
@@ -497,7 +498,7 @@ def _equal(total, most):
 
 
 @_compiled
-def _add(product, grain, plan, plans, features, count):
+def add_candidate(product, grain, plan, plans, features, count):
     """Append a candidate with its features; returns how many there are."""
     if count == plans.shape[0]:
         return count
@@ -536,21 +537,50 @@ def _fewer(product, grain, plan, axis, steps, plans, features, count):
     total = grain[axis, 1]
     tiles = -(-total // most)
     plan[axis] = -(-total // tiles)
-    count = _add(product, grain, plan, plans, features, count)
+    count = add_candidate(product, grain, plan, plans, features, count)
     if total % tiles:
         for even in range(tiles + 1, min(2 * tiles, tiles + _TRIED)):
             if total % even == 0:
                 plan[axis] = total // even
-                count = _add(product, grain, plan, plans, features, count)
+                count = add_candidate(product, grain, plan, plans, features, count)
                 break
     for _ in range(steps):
         tiles = min(total, tiles + (tiles + 1) // 2)
         size = -(-total // min(tiles, total))
         if size != plan[axis]:
             plan[axis] = size
-            count = _add(product, grain, plan, plans, features, count)
+            count = add_candidate(product, grain, plan, plans, features, count)
         if size == 1:
             break
+    return count
+
+
+@_compiled
+def is_small(product):
+    return float(product[SIZE + M]) * product[SIZE + N] * product[SIZE + K] <= _SMALL
+
+
+@_compiled
+def _all_cuts(product, grain, plan, plans, features):
+    """Every number of tiles along every side."""
+    count = 0
+    sizes, counts = np.empty((3, _MOST_SIZES), np.int64), np.zeros(3, np.int64)
+    for axis in range(3):
+        last = 0
+        for tiles in range(1, grain[axis, 1] + 1):
+            size = -(-grain[axis, 1] // tiles)
+            if size != last and counts[axis] < _MOST_SIZES:
+                sizes[axis, counts[axis]] = last = size
+                counts[axis] += 1
+    for m in range(counts[M]):
+        for n in range(counts[N]):
+            for k in range(counts[K]):
+                plan[M], plan[N], plan[K] = sizes[M, m], sizes[N, n], sizes[K, k]
+                if fits(product, grain, plan):
+                    for choice in range(3):
+                        plan[3] = product[HELD + choice]
+                        if plan[3] >= 0:
+                            count = add_candidate(product, grain, plan, plans, features, count)
     return count
 
 
@@ -573,6 +603,8 @@ def candidates(product, plans, features):
     if not fits(product, grain, plan):
         return -1
     count = 0
+    if is_small(product):
+        return _all_cuts(product, grain, plan, plans, features)
     sizes = np.empty(_MOST_SIZES, np.int64)
     for choice in range(3):
         held = product[HELD + choice]
@@ -639,7 +671,8 @@ def choose(
             load[role] = max(load[role], each)
     unit = float(product[UNIT_TICKS])
     ends = unit * (product[FILL] + product[ROWS] + product[COLUMNS])
-    looked, ranks, bounds = np.empty(_LOOKS, np.int64), np.empty(_LOOKS), np.empty(_LOOKS)
+    looks = _SMALL_LOOKS if is_small(product) else _LOOKS
+    looked, ranks, bounds = np.empty(looks, np.int64), np.empty(looks), np.empty(looks)
     kept = 0
     for index in range(count):
         row = features[index]
@@ -667,14 +700,14 @@ def choose(
                 + once[OTHER]
             )  # fmt: skip
             bound, rank = _score(weights, bound, moved, busy), _score(weights, rank, moved, busy)
-        if kept == _LOOKS and rank >= ranks[kept - 1]:
+        if kept == looks and rank >= ranks[kept - 1]:
             continue
-        place = min(kept, _LOOKS - 1)
+        place = min(kept, looks - 1)
         while place > 0 and ranks[place - 1] > rank:
             ranks[place], bounds[place], looked[place] = ranks[place - 1], bounds[place - 1], looked[place - 1]
             place -= 1
         ranks[place], bounds[place], looked[place] = rank, bound, index
-        kept = min(kept + 1, _LOOKS)
+        kept = min(kept + 1, looks)
     if kept == 0:
         return TOO_LONG
     boxes = np.empty((MOST_BOXES, BOX_COLUMNS), np.int64)
@@ -683,7 +716,7 @@ def choose(
     claims = np.empty((5, servers.shape[1]), np.int64)
     best_score = best_moved = best_ticks = np.inf
     for place in range(kept):
-        if bounds[place] > best_score or ranks[place] > _HOPELESS * best_score:
+        if bounds[place] > best_score or (looks == _LOOKS and ranks[place] > _HOPELESS * best_score):
             continue
         index = looked[place]
         ticks, moved = plan_ticks(
@@ -709,7 +742,7 @@ def choose(
                 if tiles < 1 or tiles > total or -(-total // tiles) == best[axis]:
                     continue
                 plan[axis] = -(-total // tiles)
-                if not fits(product, grain, plan) or _add(product, grain, plan, near, feature, 0) == 0:
+                if not fits(product, grain, plan) or add_candidate(product, grain, plan, near, feature, 0) == 0:
                     continue
                 busiest = unit * feature[0, BUSY]
                 for k in range(uses):

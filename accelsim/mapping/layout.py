@@ -23,14 +23,15 @@ def lay_out(context: Context, unit_name: str, node: Node, nests: Sequence[LoopNe
 
 
 def fastest_unit(context: Context, node: Node, nest: LoopNest, units: Sequence[str]) -> str:
-    """Of several units the one with the least estimated time for a nest by itself, the first of equals.
+    """Of several units the one with the least estimated time for a nest by itself, the first of equals. Where branches
+    run side by side it is the one that would be done first, after what was placed on it before.
 
     Raises UnsupportedError, or DoesNotFitError where only room is missing, if none can run it.
     """
     if len(units) == 1:
         return units[0]
     key = (units, node.op, context.workload.shape(nest))
-    if key not in context.chosen:
+    if key not in context.costs:
         found: list[tuple[float, int]] = []
         refused: list[UnsupportedError | DoesNotFitError] = []
         for index, name in enumerate(units):
@@ -48,8 +49,8 @@ def fastest_unit(context: Context, node: Node, nest: LoopNest, units: Sequence[s
                 [failure for error in refused for failure in error.failures],
             )
         context.contested |= len(found) > 1 or any(isinstance(error, DoesNotFitError) for error in refused)
-        context.chosen[key] = units[min(found)[1]]
-    return context.chosen[key]
+        context.costs[key] = tuple(found)
+    return units[min((context.start(units[index]) + seconds, index) for seconds, index in context.costs[key])[1]]
 
 
 def estimated_seconds(hardware: Hardware, stages: Iterable[Stage]) -> float:

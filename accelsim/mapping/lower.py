@@ -9,7 +9,7 @@ from accelsim.ir import Axis, LoopNest, Node
 from accelsim.mapping.context import Context, Laid
 from accelsim.mapping.dataflows.host import host_overhead
 from accelsim.mapping.experts import POLICIES, ExpertWork, kept_bytes
-from accelsim.mapping.layout import lay_out
+from accelsim.mapping.layout import estimated_seconds, lay_out
 from accelsim.mapping.placement import Placed, absorbed_nodes, place
 from accelsim.mapping.plan import fixed_tiles
 from accelsim.mapping.policies import arranged
@@ -61,6 +61,8 @@ def lower(workload: Workload, hardware: Hardware) -> Lowered:
     filled: dict[str, int] = {}
     misfits: dict[str, Failure] = {}
     made_by: dict[str, tuple[str, ...]] = {}
+    concurrent = hardware.schedule.branches == "concurrent"
+    done: dict[str, float] = {}  # estimated seconds, for the choice between units
     for node in graph.nodes:
         if not graph.in_scope(node) or node.name in swallowed:
             continue
@@ -69,6 +71,8 @@ def lower(workload: Workload, hardware: Hardware) -> Lowered:
         if op_spec(node.op).layout and hardware.schedule.layout == "folded":
             folded.append(node.name)
             continue
+        if concurrent:
+            context.ready = max((done[name] for name in read), default=0.0)
         work = arranged(context, node)
         placed = place(context, node, work.nests, work.units)
         tail = absorbed_nodes(context, node, placed[-1].unit)
@@ -91,6 +95,10 @@ def lower(workload: Workload, hardware: Hardware) -> Lowered:
             stages.extend(host_overhead(hardware, node, [stage.unit for stage in made], first=not stages))
             stages.extend(made)
             needs[node.name] = read
+            if concurrent:
+                units = dict.fromkeys(stage.unit for stage in made)
+                done[node.name] = max(map(context.start, units)) + estimated_seconds(hardware, made)
+                context.free.update(dict.fromkeys(units, done[node.name]))
             made_by.update(dict.fromkeys((out for one in (node, *tail) for out in one.outputs), (node.name,)))
         else:
             included.append(node.name)

@@ -51,7 +51,7 @@ class Record:
     @cached_property
     def drams(self) -> Floats:
         """[DRAM servers, columns of `kernel`]; one row of zeros where there is none."""
-        rows = []
+        rows: list[tuple[float, ...]] = []
         for server in self.servers.drams:
             dram, shared = server.dram, server.share * server.dram.channels.value
             rows.append(

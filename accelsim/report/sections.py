@@ -212,7 +212,8 @@ def _scope_rows(result: Result, scope: str, scale: Scale) -> list[tuple[str, ...
     for name, value in result.energy_components.items():
         owner, _, component = name.partition(".")
         if owner == scope:
-            rows.append(_energy_row(result, f"  {component.replace('_', ' ')}{_counted(result, name)}", value, "", scale))
+            title = f"  {component.replace('_', ' ')}{_counted(result, name)}"
+            rows.append(_energy_row(result, title, value, "", scale))
     return rows
 
 

@@ -79,7 +79,8 @@ class NodeResult:
 
     `stalls` maps every cause to cycles and sums to `cycles`. `bound` says what limits the node,
     `utilisation` is macs over what the unit could do in `cycles`, `ideal_cycles` the compute bound alone.
-    `bound_cycles` is what the limiting resource alone takes: no less is possible however the rest is improved.
+    `bound_cycles` is what the limiting resource alone works for the node: no less is possible however the rest is
+    improved. Loads that ran ahead during earlier nodes count where they belong, so that it can exceed `cycles`.
     Roofline: `macs_per_dram_byte` (None: no DRAM traffic, or no products), and `attainable_macs_per_cycle`, the
     smaller of what its units can do and that intensity times the bandwidth of the DRAM.
     `fused` names nodes whose work is done in this one; `stages` split the cycles and sum to them (empty:
@@ -206,10 +207,10 @@ class Lever:
 class Stop:
     """Where more of a resource stops helping, the rest of the hardware as it is.
 
-    With at least `stops_at` of it, no more than the share `tolerance` of the latency can be gained, with less there is
-    more to gain. None: there is no such value between `low` and `high`, the values tried; then `limits` tells whether
-    it helps throughout or not at all. Values are in the SI unit of `dimension`. `latency_s` is the latency with
-    `high`; `mapping` is 'held' where tiles stay as they are cut now, 'searched' where each value has its own.
+    With `stops_at` of it, no more than the share `tolerance` of the latency can be gained by having more, with less
+    there is more to gain. None: there is no such value between `low` and `high`, the values tried; then `limits` tells
+    whether it helps throughout or not at all. Values are in the SI unit of `dimension`. `latency_s` is the best of the
+    values tried; `mapping` is 'held' where tiles stay as they are cut now, 'searched' where each value has its own.
     """
 
     path: str

@@ -42,8 +42,8 @@ def assemble(stages: Sequence[Stage], hardware: Hardware) -> Program:
         )
         if max(values) > table.MAX_TICKS:
             raise DoesNotFitError(
-                f"timeline: node '{stage.node}' on unit '{stage.unit}' takes up to {max(values):.3g} ticks a tile, more "
-                f"than the {table.MAX_TICKS:.3g} that 64-bit times hold; use a smaller model or shorter durations"
+                f"timeline: node '{stage.node}' on unit '{stage.unit}' takes up to {max(values):.3g} ticks a tile, "
+                f"more than the {table.MAX_TICKS:.3g} that 64-bit times hold; use a smaller model or shorter durations"
             )
         row[: table.GROUP] = values
         row[table.GROUP] = groups.setdefault(stage.group, len(groups))

@@ -48,7 +48,7 @@ def list_candidates(products, plans, features, counts):
 
 
 @_compiled
-def _fill_class(box, stage, grouped, ticks, claims, rows, read, write, held, store, number):
+def fill_class(box, stage, grouped, ticks, claims, rows, read, write, held, store, number):
     """A row class from a box and what it claims of each server. Returns whether it has a held load."""
     row = rows[number]
     row[kernel.OUTER], row[kernel.INNER], row[kernel.TAIL] = box[mapping.OUTER], box[mapping.INNER], box[mapping.TAIL]
@@ -98,6 +98,14 @@ def _moved_bytes(box, moves, sizes, written):
 
 
 @_compiled
+def _whole(ticks, per_cycle, shift):
+    """Cycles of so many ticks, rounded up."""
+    if shift >= 0:
+        return (ticks + per_cycle - 1) >> shift
+    return -(-ticks // per_cycle)
+
+
+@_compiled
 def run_points(
     products, operands, operand_counts, epilogues, epilogue_counts, fixed, units_of, memories_of,
     plans, features, counts, boxes, moves, sizes, stages, fixed_operands, layouts, slots, everywhere, memory_count,
@@ -140,16 +148,24 @@ def run_points(
     entry, leaving = np.zeros((_REMEMBERED, servers + 1), np.int64), np.zeros((_REMEMBERED, servers + 1), np.int64)
     took = np.zeros((_REMEMBERED, 1 + kernel.CAUSE_COUNT), np.int64)
     free = np.zeros(servers + 1, np.int64)
-    remembered = 0
+    remembered = length = 0
+    repeated = np.zeros(boxes.shape[0], np.int64)
+    box_count = 0
+    planned = False  # whether an earlier point left boxes and rows that this one has too
     for point in range(results.shape[0]):
         for k in range(results.shape[1]):
             results[point, k] = 0
         for k in range(stalls.shape[1]):
             stalls[point, k] = 0
         hz = float(tick_hz[point])
-        box_count, move_count = fixed_boxes, fixed_moves
+        if not planned:
+            box_count = fixed_boxes
+        move_count = fixed_moves
         status = DONE
+        searched = False
         for number in range(product_count):
+            if planned:
+                break
             product, unit = products[number], units_of[number]
             product[mapping.UNIT_TICKS] = unit_ticks[point, unit]
             own = operands[number, : operand_counts[number]]
@@ -161,6 +177,7 @@ def run_points(
             elif counts[number] < 0:
                 status = NO_TILE
             else:
+                searched = True
                 ticks = mapping.choose(
                     product, own, functions, plans[number], features[number], counts[number], links[point],
                     drams[point], hz, objective, plan,
@@ -197,51 +214,59 @@ def run_points(
             mapping.book(box, own, moves, sizes, links[point], drams[point], hz, claims)
             ticks = unit_ticks[point, stage[UNIT]]
             for grouped in range(2):
-                loads[index] = _fill_class(
+                loads[index] = fill_class(
                     box, stage, grouped, ticks, claims, rows, read, write, held, store, 2 * index + grouped
                 )
             limit[index] = _most_ticks(rows[2 * index], claims, servers)
-            moved[index, 0] = _moved_bytes(box, moves, sizes, False)
-            moved[index, 1] = _moved_bytes(box, moves, sizes, True)
+            if not planned:
+                moved[index, 0] = _moved_bytes(box, moves, sizes, False)
+                moved[index, 1] = _moved_bytes(box, moves, sizes, True)
+                repeated[index] = 0
         # The sequence of rows, and for each the next of its group.
-        length = 0
+        if not planned:
+            length = 0
+            for slot in range(slot_count):
+                layout = layouts[slots[slot, LAYOUT]]
+                begin, count = layout[BOXES], layout[PRODUCT]
+                if begin < 0:
+                    begin, count = start[layout[PRODUCT]], number_of[layout[PRODUCT]]
+                for index in range(begin, begin + count):
+                    box, stage = boxes[index], stages[index]
+                    grouped = slots[slot, AHEAD] != 0 and stage[MEMORY] >= 0 and box[mapping.SLOTS] >= 2
+                    key = 0
+                    if grouped:
+                        key = 1 + stage[MEMORY]
+                        if not box[mapping.EARLY]:
+                            key += memory_count * (1 + slots[slot, PLACE])
+                        elif not everywhere:
+                            key += memory_count * (1 + slot_count + slots[slot, NODE])
+                    sequence[length], place[length] = 2 * index + grouped, key
+                    repeated[index] += 1
+                    length += 1
+            for row in range(length - 1, -1, -1):
+                if not loads[sequence[row] // 2]:
+                    follower[row] = -2
+                else:
+                    key = place[row]
+                    follower[row] = latest[key] if key > 0 and stamp[key] == point + 1 else -1
+                    if key > 0:
+                        latest[key], stamp[key] = row, point + 1
+            planned = not searched
         total = 0.0
-        for slot in range(slot_count):
-            layout = layouts[slots[slot, LAYOUT]]
-            begin, count = layout[BOXES], layout[PRODUCT]
-            if begin < 0:
-                begin, count = start[layout[PRODUCT]], number_of[layout[PRODUCT]]
-            for index in range(begin, begin + count):
-                box, stage = boxes[index], stages[index]
-                grouped = slots[slot, AHEAD] != 0 and stage[MEMORY] >= 0 and box[mapping.SLOTS] >= 2
-                key = 0
-                if grouped:
-                    key = 1 + stage[MEMORY]
-                    if not box[mapping.EARLY]:
-                        key += memory_count * (1 + slots[slot, PLACE])
-                    elif not everywhere:
-                        key += memory_count * (1 + slot_count + slots[slot, NODE])
-                sequence[length], place[length] = 2 * index + grouped, key
-                total += limit[index]
-                results[point, READ_BYTES] += moved[index, 0]
-                results[point, WRITTEN_BYTES] += moved[index, 1]
-                tiles = box[mapping.OUTER] * box[mapping.INNER] + box[mapping.TAIL]
-                results[point, STATUS + 1 + stage[UNIT]] += (
-                    tiles * box[mapping.CYCLES] + (box[mapping.OUTER] + (box[mapping.TAIL] > 0)) * stage[FLUSH]
-                )
-                length += 1
+        for index in range(box_count):
+            box, stage = boxes[index], stages[index]
+            total += repeated[index] * limit[index]
+            results[point, READ_BYTES] += repeated[index] * moved[index, 0]
+            results[point, WRITTEN_BYTES] += repeated[index] * moved[index, 1]
+            tiles = box[mapping.OUTER] * box[mapping.INNER] + box[mapping.TAIL]
+            results[point, STATUS + 1 + stage[UNIT]] += repeated[index] * (
+                tiles * box[mapping.CYCLES] + (box[mapping.OUTER] + (box[mapping.TAIL] > 0)) * stage[FLUSH]
+            )
         if not total <= _MOST_TICKS:
             results[point, STATUS] = TOO_LONG
             continue
-        for row in range(length - 1, -1, -1):
+        for row in range(length):
             ready[row] = -1
-            if not loads[sequence[row] // 2]:
-                follower[row] = -2
-            else:
-                key = place[row]
-                follower[row] = latest[key] if key > 0 and stamp[key] == point + 1 else -1
-                if key > 0:
-                    latest[key], stamp[key] = row, point + 1
         # The timeline, from row to row.
         for number in range(remembered):
             heads[used[number]] = -1
@@ -250,6 +275,11 @@ def run_points(
             free[k] = 0
         now = 0
         per_cycle = ticks_per_cycle[point]
+        shift = 0  # ticks of a cycle as a power of two, -1 if they are none
+        while 1 << shift < per_cycle:
+            shift += 1
+        if 1 << shift != per_cycle:
+            shift = -1
         for row in range(length):
             kind, target = sequence[row], follower[row]
             other = sequence[target] if target >= 0 else kind
@@ -295,12 +325,12 @@ def run_points(
                 ready[target] = now + leaving[found, servers]
             for k in range(servers):
                 free[k] = leaving[found, k]
-            edge = -(-now // per_cycle)
+            edge = _whole(now, per_cycle, shift)
             running = now
             for k in range(kernel.CAUSE_COUNT):
                 if took[found, 1 + k]:
                     running += took[found, 1 + k]
-                    following = -(-running // per_cycle)
+                    following = _whole(running, per_cycle, shift)
                     stalls[point, k] += following - edge
                     edge = following
             now += took[found, 0]

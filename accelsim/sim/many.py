@@ -50,7 +50,7 @@ def simulate_many(
     points = points_of(hardware, columns)
     frame = Frame(graph.meta.get("task", ""), graph, activity)
     workload = workload_of(frame, points.base)
-    found = _Found(points)
+    found = BulkResults(points)
     recipe = None
     if not rates_matter(points.base):
         try:
@@ -70,21 +70,21 @@ def simulate_many(
                 except AccelsimError as error:
                     found.failure[group.members] = str(error)
                     continue
-                work = _Group(recipe, tables, points, group.hardware)
+                work = BulkGroup(recipe, tables, points, group.hardware)
                 size = min(_CHUNK, max(1, -(-group.members.size // (threads or os.cpu_count() or 1))))
                 starts = range(0, group.members.size, size)
                 tasks += [pool.submit(work.run, group.members[start : start + size], found) for start in starts]
             for task in tasks:
                 task.result()
-        for index in np.flatnonzero(found.status != bulk.DONE):
-            found.one_by_one(int(index), frame)
+        for index in np.flatnonzero(found.status != bulk.DONE).tolist():
+            found.one_by_one(index, frame)
     result = found.columns()
     if costs:
         result.update(priced(points, found.usage(), workload, recipe.lowered if recipe is not None else None))
     return result
 
 
-class _Found:
+class BulkResults:
     """What points give, as it is found."""
 
     def __init__(self, points: Points) -> None:
@@ -146,7 +146,7 @@ class _Usage(NamedTuple):
     ran: npt.NDArray[np.bool_]
 
 
-class _Group:
+class BulkGroup:
     """Points with one array and one set of buffers: what they share, and the kernel on some of them."""
 
     def __init__(self, recipe: Recipe, tables: Tables, points: Points, hardware: Hardware) -> None:
@@ -160,7 +160,7 @@ class _Group:
         self.fixed_operands = np.zeros((links, kernel.OPERAND_COLUMNS), np.int64)
         self.fixed_operands[:, kernel.LINK] = np.arange(links)
 
-    def run(self, members: Integers, found: _Found) -> None:
+    def run(self, members: Integers, found: BulkResults) -> None:
         t = self.tables
         records = self.points.records(self.hardware, members)
         size = members.size

@@ -106,9 +106,7 @@ def _stalls(by_cause: Sequence[int]) -> FrozenMap[str, int]:
     return FrozenMap(zip(CAUSES, by_cause, strict=True))
 
 
-def _parts(
-    timing: Timing, causes: Sequence[Sequence[int]], rows: Sequence[int], op: str
-) -> tuple[StageResult, ...]:
+def _parts(timing: Timing, causes: Sequence[Sequence[int]], rows: Sequence[int], op: str) -> tuple[StageResult, ...]:
     parts: dict[tuple[str, str], list[int]] = {}
     for row in rows:
         stage = timing.stages[row]

@@ -86,9 +86,7 @@ class Points:
         for values, members in self.combinations(self.paths("layout"), np.arange(self.count)):
             yield Group(self.base.with_values(values), members)
 
-    def combinations(
-        self, paths: Sequence[str], members: Integers
-    ) -> Iterator[tuple[dict[str, float], Integers]]:
+    def combinations(self, paths: Sequence[str], members: Integers) -> Iterator[tuple[dict[str, float], Integers]]:
         """The distinct values at `paths` among some points, each with the points that have them."""
         if not paths:
             yield {}, members

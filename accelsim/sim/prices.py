@@ -69,9 +69,9 @@ def priced(points: Points, used: Used, workload: Workload, lowered: Lowered | No
         if linear:
             for scope, joules in _energies(points, used, hardware, members).items():
                 columns.setdefault(f"energy.{scope}", np.zeros(points.count))[members] = joules
-    for values in columns.values():
-        if values.dtype.kind in "bf":
-            values[~used.ran] = 0
+    for column in columns.values():
+        if column.dtype.kind in "bf":
+            column[~used.ran] = 0
     return columns
 
 

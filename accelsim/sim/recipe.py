@@ -68,9 +68,7 @@ class Recipe:
             if product is not None:
                 unit = hardware.units[laid.unit]
                 memories = [buffers.index(unit.held[role]) for role in ROLES]
-                found.add_product(
-                    product_record(product), fixed_record(product), units.index(laid.unit), memories
-                )
+                found.add_product(product_record(product), fixed_record(product), units.index(laid.unit), memories)
                 continue
             parts = _parts_of(hardware, laid.unit)
             key = (laid.key, *map(id, parts))
@@ -103,7 +101,13 @@ def rates_matter(hardware: Hardware) -> bool:
 def recipe_of(workload: Workload, lowered: Lowered) -> Recipe | None:
     """The recipe of a lowering, None where its stages are not its layouts in order."""
     context = lowered.context
-    if lowered.occupancy or context.kept or context.contested or context.sized or context.hardware.schedule.branches != "sequential":
+    if (
+        lowered.occupancy
+        or context.kept
+        or context.contested
+        or context.sized
+        or context.hardware.schedule.branches != "sequential"
+    ):
         return None
     prefetch = context.hardware.schedule.prefetch
     numbers: dict[Hashable, int] = {}

@@ -1,12 +1,14 @@
-"""What a reader should know of how nodes were run: notes of their stages, and what was assumed of zeros."""
+"""What a reader should know of how nodes were run: notes of their stages, what was assumed of zeros, what a task
+dropped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from accelsim.hw.schema import Hardware
-from accelsim.ir import Sparsity
+from accelsim.ir import Graph, Sparsity
 from accelsim.mapping.stage import Stage
+from accelsim.ops.registry import op_spec
 
 _SHOWN = 2  # notes of a node that are written out
 
@@ -47,3 +49,26 @@ def _patterns(declared: Sparsity) -> str:
 def _drawn(declared: Sparsity) -> bool:
     """Whether a seed decides where zeros are."""
     return bool(declared.activations) or any(p.kind in ("unstructured", "block") for _, p in declared.weights)
+
+
+def pruned_lines(graph: Graph) -> list[str]:
+    """What the task of a graph dropped of its adapted layers, all layers together: blocks of outputs (in attention:
+    heads) by the size of a block."""
+    found: dict[object, list[int]] = {}
+    for node in graph.nodes:
+        if node.op != "adapted_linear" or not graph.in_scope(node):
+            continue
+        given = dict(zip(_ADAPTED, node.inputs, strict=False))
+        kept, block = given.get("kept_rows"), node.attrs["block"]
+        if kept and isinstance(block, int):
+            whole = graph.tensors[given["w"]].shape[0] // block
+            counts = found.setdefault(block, [0, 0, 0])
+            for index, count in enumerate((whole - graph.tensors[kept].shape[0], whole, 1)):
+                counts[index] += count
+    return [
+        f"pruned for the task: {removed} of {whole} blocks of {block} outputs (in attention: heads) in {layers} layers"
+        for block, (removed, whole, layers) in found.items()
+    ]
+
+
+_ADAPTED = tuple(name.rstrip("?") for name in op_spec("adapted_linear").inputs)

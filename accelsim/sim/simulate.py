@@ -13,7 +13,7 @@ from accelsim.results import EnergyEvent, FrameResult, Provenance, Range, Resour
 from accelsim.results.causes import CAUSES
 from accelsim.sim.memories import memory_use
 from accelsim.sim.nodes import events, node_results, time_by_bound
-from accelsim.sim.remarks import zero_lines
+from accelsim.sim.remarks import pruned_lines, zero_lines
 from accelsim.sim.timing import Frame, Timing, time_frames
 from accelsim.sim.totals import totals
 from accelsim.units import format_bytes
@@ -170,6 +170,7 @@ def _assumptions(timing: Timing, spent: EnergyReport) -> list[str]:
     declared = [f.activity.sparsity for f in timing.frames if f.activity is not None and f.activity.sparsity]
     if declared or any(unit.sparse for unit in hardware.units.values()):
         lines.extend(zero_lines(hardware, declared, timing.stages))
+    lines.extend(dict.fromkeys(line for graph in timing.prepared for line in pruned_lines(graph)))
     folded = len(timing.lowered[0].folded)
     if folded:
         lines.append(

@@ -85,7 +85,8 @@ def _table(columns: dict[str, Any]) -> pyarrow.Table:
 
     types = dict.fromkeys(WHOLE, pa.int64()) | dict.fromkeys(NUMBERS, pa.float64()) | dict.fromkeys(TEXTS, pa.string())
     types |= {"fits": pa.bool_(), "point": pa.int64()}
-    return pa.table({name: pa.array(values, type=types.get(name), from_pandas=True) for name, values in columns.items()})
+    arrays = {name: pa.array(values, types.get(name), from_pandas=True) for name, values in columns.items()}
+    return pa.table(arrays)
 
 
 @lru_cache(maxsize=8)

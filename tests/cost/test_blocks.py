@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from accelsim.cost.blocks import buffer_blocks, dsp_per_product, lutram_luts, ramb18, uram
+from accelsim.cost.blocks import buffer_blocks, dsp_per_float, dsp_per_product, lutram_luts, ramb18, uram
+from accelsim.cost.resources import resources
 from tests.cost.conftest import Tiny
 
 
@@ -80,3 +81,9 @@ def test_each_technology_spends_its_own_resource_for_both_copies(
     buffer = tiny({"memories.weights.technology": technology}).memories["weights"]
     assert buffer.kind == "buffer"
     assert buffer_blocks(buffer) == expected
+
+
+def test_a_product_in_floating_point_takes_what_autosa_reports(tiny: Tiny) -> None:
+    hardware = tiny({"precision.activation": "float32", "precision.weight": "float32"})
+    assert resources(hardware)["dsp"].amount == 16 * 5
+    assert 1664 * dsp_per_float(32) == 8320

@@ -17,6 +17,7 @@ KEYS = {
     *("model", "hardware", "scenario", "cycles", "latency_s", "initiation_interval_s", "throughput_per_s"),
     *("energy_j", "energy", "dram_bytes", "on_chip_bytes", "macs", "utilisation", "resources", "fits", "stalls"),
     *("nodes", "equivalence", "executor", "ranges", "assumptions"),
+    *("sensitivities", "levers", "stops"),
 }
 
 

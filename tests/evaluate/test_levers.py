@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from accelsim.errors import DoesNotFitError
 from accelsim.evaluate.changes import Change, changes, used_by
 from accelsim.evaluate.levers import levers, remedies
+from accelsim.evaluate.simulate import simulate_spec
 from accelsim.hw.document import parse_scalar
 from accelsim.hw.load import load_hardware
 from accelsim.hw.schema import Hardware
 from accelsim.ir import Graph
-from accelsim.results import Lever
+from accelsim.results import Failure, Lever
 from accelsim.sim.simulate import simulate_frames
 from accelsim.sim.timing import Frame, time_frames
 from accelsim.sim.totals import totals
@@ -153,3 +155,35 @@ def test_what_makes_a_design_run_that_cannot_is_simulated(small: Hardware) -> No
 
 def _with(hardware: Hardware, lever: Lever) -> Hardware:
     return hardware.with_values({path: float(text) for path, text in lever.settings.items()})
+
+
+def _simulated(small_file: Path, monkeypatch: pytest.MonkeyPatch, *, with_levers: bool) -> DoesNotFitError:
+    """The error of a layer whose weights the small accelerator has no room for."""
+    loaded = SimpleNamespace(task="", graph=linear_graph(8, 256, 8))
+    monkeypatch.setattr("accelsim.evaluate.simulate.load_tasks", lambda model, names, **options: {None: loaded})
+    with pytest.raises(DoesNotFitError) as caught:
+        simulate_spec("layer", str(small_file), with_levers=with_levers)
+    return caught.value
+
+
+def test_a_design_that_cannot_run_ends_with_demand_bound_and_what_would_help(
+    small_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = _simulated(small_file, monkeypatch, with_levers=False)
+    assert str(error).count("\n") == 0
+    assert "needs 1,024 bytes, has 512 bytes -- would help: raise memories.wbuf.words" in str(error)
+    (failure,) = error.failures
+    assert isinstance(failure, Failure)
+    assert (failure.demand, failure.bound, failure.unit) == (1024, 512, "bytes")
+
+
+def test_with_levers_it_also_names_changes_that_were_simulated(
+    small_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = str(_simulated(small_file, monkeypatch, with_levers=True)).splitlines()
+    assert lines[0].startswith("node 'fc'")
+    assert 2 <= len(lines) <= 7
+    found = [line for line in lines[1:] if "-s 'memories.wbuf.words=128'" in line]
+    assert found
+    assert found[0].startswith("with 2x size of memory wbuf it runs in ")
+    assert "(fits)" in found[0]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from accelsim.evaluate.ranges import corners, spread
+from accelsim.evaluate.simulate import timed
 from accelsim.hw.load import load_hardware
 from accelsim.sim.timing import Frame, time_frames
 from accelsim.sim.totals import totals
@@ -119,6 +121,25 @@ def test_the_range_of_the_energy_contains_every_single_effect_and_its_scopes(slo
     for scope, joules in nominal.spent.scopes.items():
         ends = found.ranges[f"energy_{scope}_j"]
         assert ends.low <= joules.value <= ends.high
+
+
+def test_an_end_that_cannot_run_is_left_out_and_says_so(small_file: Path, tmp_path: Path) -> None:
+    """4 columns of 32 weights are 128 bytes; at its low end the buffer has 64."""
+    text = small_file.read_text(encoding="utf-8").replace(
+        "words: 64, width: 64 bit", "words: {value: 64, estimate: a guess, range: [8, 128]}, width: 64 bit"
+    )
+    path = tmp_path / "guess.yaml"
+    path.write_text(text, encoding="utf-8")
+    hardware = load_hardware(path)
+    frames = [Frame("", linear_graph(8, 32, 8))]
+    nominal = totals(time_frames(frames, hardware))
+    found = spread(frames, hardware, nominal)
+    effect = next(effect for effect in found.effects if effect.path == "memories.wbuf.words")
+    assert effect.latency_low_s == effect.latency_high_s == nominal.seconds
+    assert effect.reason.startswith("left out of the ranges, because the design cannot run at both ends: node 'fc'")
+    assert found.ranges["latency_s"].low == nominal.seconds
+    assert found.left_out == ("memories.wbuf.words",)
+    assert any("leave out memories.wbuf.words" in line for line in timed(frames, hardware).assumptions)
 
 
 def test_a_hardware_without_estimates_has_a_range_of_nothing_in_time(small) -> None:

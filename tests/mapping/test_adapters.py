@@ -72,6 +72,9 @@ def test_the_node_tells_its_adapter_and_what_was_removed(beside: Hardware, merge
     assert found["beside"] == "adapter of rank 4 beside the base, blocks of 16 outputs removed 1 of 4"
     assert found["merged"] == "adapter merged into the base, blocks of 16 outputs removed 1 of 4"
     assert simulate(adapted(rank=0), beside).nodes[0].detail == ""
+    line = "pruned for the task: 1 of 4 blocks of 16 outputs (in attention: heads) in 1 layers"
+    assert line in simulate(adapted(kept=3), beside).assumptions
+    assert not any(line.startswith("pruned") for line in simulate(adapted(), beside).assumptions)
 
 
 def test_an_exchange_between_tasks_runs_its_products_on_the_array(beside: Hardware) -> None:

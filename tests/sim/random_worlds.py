@@ -36,14 +36,13 @@ links:
 units:
   array: {array}
   vector: {{kind: vector, sourced: test, lanes: {lanes}, fill: 3 cycles, ii: {ii} cycles}}
-placement: {{linear: array, conv2d: array, matmul: array, attention.scores: array, attention.context: array, "*": vector}}
+placement: {{linear: array, conv2d: array, matmul: array, attention.scores: array, attention.context: array,
+            "*": vector}}
 schedule: {{prefetch: {prefetch}, experts: {{order: expert-major}}, softmax: single-pass, branches: {branches}}}
 energy: fpga-16nm
 """
 
-_KEEPER = (
-    "  kept: {{kind: buffer, sourced: test, words: {size}, width: 32 bit, technology: bram, keeps: ['*']}}"
-)
+_KEEPER = "  kept: {{kind: buffer, sourced: test, words: {size}, width: 32 bit, technology: bram, keeps: ['*']}}"
 _ARRAYS = {
     "dot": "{{kind: dot, sourced: t, inputs: {n}, outputs: {m}, rows: {r}, ii: {ii} cycles, fill: {f} cycles, "
     "multiplier: [8 bit, 8 bit], accumulator: 32 bit, stream_depth: {d}, "

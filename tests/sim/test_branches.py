@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from accelsim.hw.schema import Hardware
-from accelsim.ir import Graph, Tensor
+from accelsim.ir import FrozenMap, Graph, Tensor
 from accelsim.mapping.stage import Stage, Transfer
 from accelsim.ops.build import GraphBuilder
 from accelsim.sim.assemble import assemble
@@ -115,6 +115,33 @@ def test_a_branch_hides_behind_a_longer_one_on_another_unit(small: Hardware) -> 
         assert sum(result.stalls.values()) == result.cycles
         assert all(sum(node.stalls.values()) == node.cycles for node in result.nodes)
     assert sum(node.energy_j for node in beside.nodes) == pytest.approx(beside.energy_j)
+
+
+def test_branches_are_dealt_to_equal_arrays(small: Hardware) -> None:
+    """Two branches of linears, `array` and a twin with a buffer of its own to run them."""
+    builder = GraphBuilder("two")
+    builder.add_input("x", Tensor((1, 64, 16)))
+    ends = []
+    for side in "ab":
+        out = "x"
+        for k in range(3):
+            out = builder.add("linear", [out, parameter(builder, f"{side}{k}", 16, 16)], name=f"{side}{k}")[0]
+        ends.append(out)
+    graph = builder.finish([builder.add("add", ends, name="join")[0]])
+    array = small.units["array"]
+    twin = array.model_copy(update={"holds": FrozenMap({"w": "twin_w"})})
+    hardware = small.model_copy(
+        update={
+            "units": small.units.with_items({"twin": twin}),
+            "memories": small.memories.with_items({"twin_w": small.memories["wbuf"]}),
+            "placement": small.placement.with_items({"linear": ("array", "twin")}),
+        }
+    )
+    apart, beside = (simulate(graph, _wide(hardware, way)) for way in ("sequential", "concurrent"))
+    assert {node.unit for node in apart.nodes if node.op == "linear"} == {"array"}
+    assert {node.name[0]: node.unit for node in beside.nodes if node.op == "linear"} == {"a": "array", "b": "twin"}
+    linears = sum(node.cycles for node in apart.nodes if node.op == "linear")
+    assert apart.cycles - beside.cycles > 0.45 * linears
 
 
 def test_a_shared_dram_that_limits_both_branches_leaves_nothing_to_gain(small: Hardware) -> None:

@@ -110,7 +110,7 @@ def test_bounds_and_sums_hold_in_many_worlds(kind: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_more_bandwidth_and_a_faster_clock_are_never_slower(kind: str, tmp_path: Path) -> None:
-    """For fixed tiles and order of service: row after row."""
+    """For fixed tiles and order of service: row after row. Another clock means another tick, and to it all is rounded."""
     compared = 0
     for timing, _, hardware in _worlds(kind, tmp_path, 14, 6):
         if hardware.schedule.branches == "concurrent":
@@ -126,7 +126,9 @@ def test_more_bandwidth_and_a_faster_clock_are_never_slower(kind: str, tmp_path:
         numbers = dict(hardware.quantities())
         for change in changes:
             faster = retimed(timing, hardware.with_values({p: numbers[p].value * f for p, f in change.items()}))
-            assert faster.timeline.total / faster.base.tick_hz <= seconds * (1 + 1e-12), change
+            ticks = 0 if faster.base.tick_hz == timing.base.tick_hz else 2 * len(timing.stages)
+            allowed = seconds + ticks / timing.base.tick_hz
+            assert faster.timeline.total / faster.base.tick_hz <= allowed * (1 + 1e-12), change
             compared += 1
     assert compared > 100
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from accelsim.cost.resources import resources
 from accelsim.evaluate.suites.golden import PUBLISHED, GoldenRow, GoldenSuite, Simulated
 from accelsim.evaluate.suites.timed import (
     Overrides,
@@ -22,14 +23,15 @@ _AUTOSA = PUBLISHED / "hardware" / "autosa-u250.yaml"
 _GRID = re.compile(r"(\d+) x (\d+) PEs x SIMD (\d+)")
 _GEMM = re.compile(r"GEMM (?:M=(\d+)\(padded\) N=(\d+) K=(\d+)|(\d+)x(\d+)x(\d+))")
 _FORMATS = {"fp32": ("float32", 32), "int16": ("int16", 16), "int8": ("int8", 8)}
+"""Format and width of the factors."""
 
 
 def _autosa(row: GoldenRow) -> Simulated | None:
     grid, gemm = _GRID.search(row.array), _GEMM.match(row.model)
-    if grid is None or row.precision not in _FORMATS or row.metric != "kernel_time":
+    if grid is None or row.precision not in _FORMATS:
         return None
     rows, cols, simd = (int(group) for group in grid.groups())
-    name, _ = _FORMATS[row.precision]
+    name, bits = _FORMATS[row.precision]
     overrides: Overrides = (
         ("units.array.sides.rows", rows),
         ("units.array.sides.cols", cols),
@@ -41,7 +43,15 @@ def _autosa(row: GoldenRow) -> Simulated | None:
         ("clocks.kernel.frequency", f"{row.clock_mhz} MHz"),
         ("precision.activation", name),
         ("precision.weight", name),
+        ("units.array.multiplier.0", f"{bits} bit"),
+        ("units.array.multiplier.1", f"{bits} bit"),
+        ("units.array.dsp_packing", 2 if "2 MAC per DSP" in row.array else 1),
     )
+    hardware = design(_AUTOSA, overrides)
+    if row.metric == "dsp_used":
+        return Simulated(resources(hardware)["dsp"].amount)
+    if row.metric != "kernel_time":
+        return None
     if gemm is not None:
         m, n, k = (int(size) for size in gemm.groups() if size)
         graph = product(m, n, k)
@@ -49,10 +59,10 @@ def _autosa(row: GoldenRow) -> Simulated | None:
         graph = convolution(512, 56, 512, 3, 1, pad=1)
     else:
         return None
-    return Simulated(graph_on(graph, design(_AUTOSA, overrides)).latency_s)
+    return Simulated(graph_on(graph, hardware).latency_s)
 
 
-AUTOSA = GoldenSuite("autosa", ("AutoSA systolic array",), _autosa, {"kernel_time": 25.0})
+AUTOSA = GoldenSuite("autosa", ("AutoSA systolic array",), _autosa, {"kernel_time": 25.0, "dsp_used": 2.0})
 
 _LARGE = PUBLISHED / "hardware" / "nvdla-2048.yaml"
 _SHAPE = re.compile(r"C(\d+) H(\d+) W(\d+) K(\d+) R(\d+) S(\d+) strideH(\d+) P(\d+) Q(\d+)")

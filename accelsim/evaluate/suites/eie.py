@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from accelsim.evaluate.suites.golden import GoldenRow, GoldenSuite, Simulated
-from accelsim.hw.load import load_hardware
-from accelsim.hw.schema import DotUnit, Hardware
+from accelsim.evaluate.suites.timed import design, product
+from accelsim.hw.schema import DotUnit
 from accelsim.hw.sparse import Unstructured
-from accelsim.ir import Activity, Graph, Pattern, Sparsity, Tensor
-from accelsim.ir.weights import SizesOnly
+from accelsim.ir import Activity, Graph, Pattern, Sparsity
 from accelsim.mapping.sparsity_lanes import Lanes, pass_of, timing_of
 from accelsim.mapping.sparsity_matrix import Matrix
-from accelsim.ops.build import GraphBuilder
 from accelsim.sim.simulate import simulate
 from accelsim.sim.timing import Frame, time_frames
 
@@ -24,11 +22,6 @@ _LAYER = re.compile(
     r"activation density (?P<acts>[\d.]+)%"
 )
 _SEEDS = 3
-
-
-@cache
-def _eie() -> Hardware:
-    return load_hardware("eie")
 
 
 @dataclass(frozen=True)
@@ -40,6 +33,10 @@ class Layer:
     weights: float
     activations: float
 
+    @property
+    def graph(self) -> Graph:
+        return product(1, self.outputs, self.inputs)
+
     def scenario(self, seed: int) -> Sparsity:
         pattern = Pattern("unstructured", self.weights)
         return Sparsity("published densities", (("*", pattern),), (("*", self.activations),), seed)
@@ -48,16 +45,14 @@ class Layer:
 @cache
 def layer_us(layer: Layer, seed: int) -> tuple[float, float]:
     """(time, time of evenly dealt entries) of a layer in microseconds."""
-    hardware, scenario = _eie(), layer.scenario(seed)
+    hardware, scenario = design("eie"), layer.scenario(seed)
     outputs, inputs = layer.outputs, layer.inputs
-    timing = time_frames([Frame("", _graph(layer), Activity("", sparsity=scenario))], hardware)
+    timing = time_frames([Frame("", layer.graph, Activity("", sparsity=scenario))], hardware)
     unit = hardware.units["pes"]
     assert isinstance(unit, DotUnit)
     form = unit.sparse["csc"]
     assert isinstance(form, Unstructured)
-    matrix = Matrix(
-        outputs, inputs, inputs, pattern=Pattern("unstructured", layer.weights), seed=scenario.seed_of("layer.weight")
-    )
+    matrix = Matrix(outputs, inputs, inputs, pattern=Pattern("unstructured", layer.weights), seed=scenario.seed_of("w"))
     lanes = Lanes(unit, form, matrix, hardware.precision["weight"].bits)
     done = pass_of(matrix, lanes.deal(0, outputs), timing_of(lanes, 1, 1, 1, layer.activations))
     return timing.cycles / hardware.clock_hz * 1e6, done.balanced_cycles / hardware.clock_hz * 1e6
@@ -65,21 +60,11 @@ def layer_us(layer: Layer, seed: int) -> tuple[float, float]:
 
 def layer_watts(layer: Layer) -> tuple[float, float, float]:
     """(least, nominal, most) power of the chip over a layer: dynamic and leakage, by the ranges of the energy table."""
-    result = simulate(_graph(layer), _eie(), activity=Activity("", sparsity=layer.scenario(0)))
+    result = simulate(layer.graph, design("eie"), activity=Activity("", sparsity=layer.scenario(0)))
     parts = [result.ranges[f"energy_{scope}_j"] for scope in ("accelerator_dynamic", "device_static")]
     nominal = result.energy["accelerator_dynamic"] + result.energy["device_static"]
     joules = (sum(part.low for part in parts), nominal, sum(part.high for part in parts))
     return tuple(energy / result.latency_s for energy in joules)  # type: ignore[return-value]
-
-
-def _graph(layer: Layer) -> Graph:
-    outputs, inputs = layer.outputs, layer.inputs
-    weights = SizesOnly("eie")
-    builder = GraphBuilder("layer", weights)
-    builder.add_input("x", Tensor((1, inputs)))
-    builder.tensors["layer.weight"] = Tensor((outputs, inputs))
-    builder.parameters["layer.weight"] = weights.declare("layer.weight", (outputs, inputs))
-    return builder.finish(builder.add("linear", ["x", "layer.weight"], name="layer"))
 
 
 def _simulated(row: GoldenRow) -> Simulated | None:

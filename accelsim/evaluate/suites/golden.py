@@ -146,4 +146,3 @@ def _row(path: Path, line: int, record: Mapping[str, str | None]) -> GoldenRow:
     if values["role"] not in _ROLES:
         raise InputError(f"{path}:{line}: role: '{values['role']}' is none of {', '.join(_ROLES[1:])} or empty")
     return GoldenRow(value=number, **values)
-

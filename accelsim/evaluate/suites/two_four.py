@@ -9,30 +9,19 @@ from __future__ import annotations
 import re
 
 from accelsim.evaluate.suites.golden import GoldenRow, GoldenSuite, Simulated
-from accelsim.hw.load import load_hardware
-from accelsim.ir import Activity, Graph, Tensor
+from accelsim.evaluate.suites.timed import design, product
+from accelsim.ir import Activity
 from accelsim.ir.sparsity import parse_sparsity
-from accelsim.ir.weights import SizesOnly
-from accelsim.ops.build import GraphBuilder
 from accelsim.sim.timing import Frame, time_frames
 
 _GEMM = re.compile(r"GEMM (\d+)x(\d+)")
 _ROWS = (1, 64, 4096)
 
 
-def _product(rows: int, outputs: int, inputs: int) -> Graph:
-    weights = SizesOnly("gemm")
-    builder = GraphBuilder("gemm", weights)
-    builder.add_input("x", Tensor((rows, inputs)))
-    builder.tensors["weight"] = Tensor((outputs, inputs))
-    builder.parameters["weight"] = weights.declare("weight", (outputs, inputs))
-    return builder.finish(builder.add("linear", ["x", "weight"], name="gemm"))
-
-
 def speed_up(rows: int, outputs: int, inputs: int) -> float:
     """Cycles of dense int4 weights over those of 2:4 weights, for `rows` rows of activations."""
-    hardware = load_hardware("systolic-32-two-four", {"precision.weight": "int4"})
-    graph = _product(rows, outputs, inputs)
+    hardware = design("systolic-32-two-four", (("precision.weight", "int4"),))
+    graph = product(rows, outputs, inputs)
     cycles = [
         time_frames([Frame("", graph, Activity("", sparsity=parse_sparsity(text)))], hardware).cycles
         for text in ("dense", "n:m=2:4")

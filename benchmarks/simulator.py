@@ -1,0 +1,191 @@
+"""How fast and how exact the simulator is: `python benchmarks/simulator.py [--format json] [--quick]`.
+
+    *_ms             lowered table and hardware record -> cycles and causes, search included, median of warm calls
+    *_call_ms        the whole call `simulate(graph, hardware)` with its result, a new hardware each time
+    points_per_s     `simulate_many`, m3vit-tiny on a grid of array, buffer, bandwidth and clock, two threads
+    *_fixed          the same over bandwidth and clock with every tile size fixed by the description
+    points_rss_mib   largest resident size of a process after 100,000 points without results of nodes
+    jump_*           random programs whose jumped timeline is compared with stepping every tile: end, times, causes
+    search_gap_pct   the product that the search does worst on, beside a dense grid (see `dense_grid.py`)
+
+All on systolic-32. `cpu` values count CPU time, which other work on the machine disturbs less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from dense_grid import all_gaps
+from networks import NETWORKS
+
+from accelsim.evaluate.models import load_model
+from accelsim.hw.load import load_hardware
+from accelsim.hw.schema import Hardware
+from accelsim.ir import Graph
+from accelsim.mapping.lower import lower
+from accelsim.sim.assumption import activity_for
+from accelsim.sim.many import BulkGroup, BulkResults, simulate_many
+from accelsim.sim.points import points_of
+from accelsim.sim.recipe import recipe_of
+from accelsim.sim.simulate import simulate
+from accelsim.sim.timeline import run_program
+from accelsim.sim.timing import Frame, workload_of
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tests.sim.random_programs import random_program
+
+BANDWIDTH, CLOCK = "memories.ddr.bandwidth", "clocks.pl.frequency"
+WARM, CALLS = 3, 15
+Times = tuple[float, float]
+
+
+def timed(call: Callable[[int], object], calls: int = CALLS) -> Times:
+    """Median milliseconds of wall and of CPU time of warm calls."""
+    wall, cpu = [], []
+    for turn in range(WARM + calls):
+        start = time.perf_counter(), time.process_time()
+        call(turn)
+        wall.append(1e3 * (time.perf_counter() - start[0]))
+        cpu.append(1e3 * (time.process_time() - start[1]))
+    return median(wall[WARM:]), median(cpu[WARM:])
+
+
+def core(graph: Graph, hardware: Hardware) -> Times:
+    """One point: candidates, search, rows, timeline."""
+    points = points_of(hardware, None)
+    workload = workload_of(Frame("", graph), hardware)
+    recipe = recipe_of(workload, lower(workload, hardware))
+    assert recipe is not None
+    tables, found, one = recipe.tables(hardware, {}), BulkResults(points), np.zeros(1, np.int64)
+    return timed(lambda _: BulkGroup(recipe, tables, points, hardware).run(one, found))
+
+
+def whole_call(graph: Graph, hardware: Hardware) -> Times:
+    """`simulate` on a hardware that it has not seen: nothing of an earlier point helps."""
+    value = dict(hardware.quantities())[BANDWIDTH].value
+    others = [hardware.with_values({BANDWIDTH: value * (1 + turn / 1000)}) for turn in range(1, WARM + CALLS + 1)]
+    return timed(lambda turn: simulate(graph, others[turn]))
+
+
+def grid(sides: dict[str, list[float]]) -> dict[str, np.ndarray]:
+    table = np.array(list(itertools.product(*sides.values())))
+    return {path: table[:, index] for index, path in enumerate(sides)}
+
+
+def rates(count: int) -> dict[str, list[float]]:
+    return {
+        BANDWIDTH: np.linspace(2e9, 20e9, count).tolist(),
+        CLOCK: np.linspace(100e6, 300e6, count).round(-6).tolist(),
+    }
+
+
+def searched(graph: Graph, hardware: Hardware, side: int) -> Times:
+    """Points a second of wall and of CPU time, mapping searched for each."""
+    arrays = {"units.array.rows": [8, 16, 24, 32], "memories.weights.words": [512, 1024, 2048, 4096]}
+    return throughput(graph, hardware, grid(arrays | rates(side)))
+
+
+def fixed(graph: Graph, hardware: Hardware, side: int) -> Times:
+    """Points a second with the tiles that the search finds at the base."""
+    return throughput(graph, fixed_tiles(graph, hardware), grid(rates(side)))
+
+
+def fixed_tiles(graph: Graph, hardware: Hardware) -> Hardware:
+    """The hardware with the tiles of its own search in its `mapping`."""
+    workload = workload_of(Frame("", graph, activity_for(graph, "uniform")), hardware)
+    tiles: dict[str, dict[str, dict[str, object]]] = {}
+    for stage in lower(workload, hardware).stages:
+        if stage.cut is not None:
+            own = {"rows": "ROW", "outputs": "OUTPUT", "reduce": "REDUCE"}
+            sizes = {axis.name: size for axis, size in stage.cut.tile.items()}
+            tiles.setdefault(stage.node, {})[stage.part] = {
+                **{field: sizes[axis] for field, axis in own.items()},
+                "held": stage.cut.held,
+            }
+    return load_hardware("systolic-32", {"mapping": tiles})
+
+
+def throughput(graph: Graph, hardware: Hardware, columns: dict[str, np.ndarray]) -> Times:
+    activity = activity_for(graph, "uniform")
+    few = {path: values[:4] for path, values in columns.items()}
+    simulate_many(graph, hardware, few, activity=activity, threads=2)
+    start = time.perf_counter(), time.process_time()
+    found = simulate_many(graph, hardware, columns, activity=activity, threads=2)
+    wall, cpu = time.perf_counter() - start[0], time.process_time() - start[1]
+    assert (found["cycles"] > 0).all()
+    return found["cycles"].size / wall, found["cycles"].size / cpu
+
+
+def resident_mib(points: int) -> float:
+    """Largest resident size of a fresh process that simulates so many points."""
+    ran = subprocess.run(
+        [sys.executable, __file__, "--resident", str(points)], check=True, capture_output=True, text=True
+    )
+    return float(ran.stdout)
+
+
+def print_resident(points: int) -> None:
+    graph, hardware = load_model("m3vit-tiny"), load_hardware("systolic-32")
+    side = round(points**0.5)
+    columns = {path: values[:points] for path, values in grid(rates(side + 1)).items()}
+    simulate_many(graph, hardware, columns, activity=activity_for(graph, "uniform"), threads=2)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def mismatches(cases: int) -> int:
+    """Random programs that do not run alike with and without jumps."""
+    wrong = 0
+    for seed in range(cases):
+        program = random_program(seed)
+        jumped, stepped = run_program(program), run_program(program, step_every_tile=True)
+        pairs = ((jumped.end, stepped.end), (jumped.causes, stepped.causes), (jumped.held_end, stepped.held_end))
+        wrong += not all(np.array_equal(one, other) for one, other in pairs)
+    return wrong
+
+
+def measure(quick: bool) -> dict[str, float]:
+    hardware = load_hardware("systolic-32")
+    found: dict[str, float] = {}
+    for name, build in NETWORKS.items():
+        graph = build()
+        found[f"{name}_ms"], found[f"{name}_cpu_ms"] = core(graph, hardware)
+        found[f"{name}_call_ms"], found[f"{name}_call_cpu_ms"] = whole_call(graph, hardware)
+    tiny = load_model("m3vit-tiny")
+    found["points_per_s"], found["points_per_cpu_s"] = searched(tiny, hardware, 6 if quick else 16)
+    found["points_per_s_fixed"], found["points_per_cpu_s_fixed"] = fixed(tiny, hardware, 30 if quick else 200)
+    found["points_rss_mib"] = resident_mib(1_000 if quick else 100_000)
+    found["jump_cases"] = 500 if quick else 20_000
+    found["jump_mismatches"] = mismatches(int(found["jump_cases"]))
+    found["search_gap_pct"] = 100 * max(max(gaps) for gaps in all_gaps(hardware).values())
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the simulator.")
+    parser.add_argument("--format", choices=["table", "json"], default="table")
+    parser.add_argument("--quick", action="store_true", help="smaller grids and fewer cases, to see that it runs")
+    parser.add_argument("--resident", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.resident is not None:
+        print_resident(options.resident)
+        return
+    found = measure(options.quick)
+    if options.format == "json":
+        print(json.dumps({name: round(value, 4) for name, value in found.items()}))
+        return
+    for name, value in found.items():
+        print(f"{name:28}{value:>14,.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Plans of one product timed by the timeline kernel, and the best of a grid of them: what a search is held to."""
+
+# ruff: noqa: PLR0917  (kernels take plain arrays and numbers, by position)
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from accelsim.mapping import kernel
+from accelsim.sim import bulk_kernel as bulk
+from accelsim.sim import kernel as timeline
+
+MOST_TIMED = 20_000
+
+
+@njit
+def timed(product, operands, epilogue, plan, links, drams, tick_hz):
+    """Ticks of a plan by itself, as the timeline runs it."""
+    servers = 2 * links.shape[0] + drams.shape[0]
+    most = kernel.MOST_BOXES * (operands.shape[0] + 3)
+    boxes = np.empty((kernel.MOST_BOXES, kernel.BOX_COLUMNS), np.int64)
+    moves, sizes = np.empty((most, kernel.MOVE_COLUMNS), np.int64), np.empty((most, kernel.SIZE_COLUMNS))
+    claims = np.empty((5, servers), np.int64)
+    count = kernel.expand(product, operands, epilogue, plan, boxes, moves, sizes)
+    rows = np.zeros((count, timeline.COLUMNS), np.int64)
+    matrices = np.zeros((4, count, servers), np.int64)
+    follower, after = np.full(count, -2, np.int64), np.empty((count, 1), np.int64)
+    stage = np.zeros(bulk.STAGE_COLUMNS, np.int64)
+    stage[bulk.REQUESTS] = 1
+    last = -1
+    for index in range(count):
+        box = boxes[index]
+        grouped = product[kernel.PREFETCH] != kernel.NEVER and box[kernel.SLOTS] == 2
+        kernel.book(box, operands, moves, sizes, links, drams, tick_hz, claims)
+        loads = bulk.fill_class(
+            box, stage, grouped, product[kernel.UNIT_TICKS], claims, rows, matrices[0], matrices[1], matrices[2],
+            matrices[3], index,
+        )  # fmt: skip
+        after[index, 0] = index - 1
+        if loads:
+            follower[index] = -1
+            if grouped and last >= 0:
+                follower[last] = index
+            last = index if grouped else last
+    times, causes = np.zeros((count, timeline.TIMES), np.int64), np.zeros((count, timeline.CAUSE_COUNT), np.int64)
+    ready = np.empty(count, np.int64)
+    timeline.run(rows, matrices[0], matrices[1], matrices[2], matrices[3], after, follower, ready, False, times, causes)
+    return times[count - 1, timeline.END]
+
+
+@njit
+def best_of_grid(product, operands, epilogue, links, drams, tick_hz, limit, growth):
+    """(least ticks of the grid, or `limit` if that is less, candidates, how many were timed).
+
+    The grid has all numbers of tiles up to 1 / (growth - 1), then `growth` times more; every size if `growth` is 0.
+    """
+    grain = np.empty((3, 2), np.int64)
+    kernel.grains(product, grain)
+    servers, once = np.empty((4, 2 * links.shape[0] + drams.shape[0])), np.empty(4)
+    kernel.traffic(product, operands, links, drams, tick_hz, servers, once)
+    sizes, counts = np.empty((3, 1024), np.int64), np.zeros(3, np.int64)
+    for axis in range(3):
+        tiles = last = 0
+        while last != 1:
+            tiles = max(tiles + 1, int(tiles * growth))
+            size = -(-grain[axis, 1] // tiles) if growth > 0 else grain[axis, 1] + 1 - tiles
+            if size != last:
+                sizes[axis, counts[axis]] = size
+                counts[axis] += 1
+            last = size
+    most = counts[0] * counts[1] * counts[2] * 3
+    plans, features, bounds = np.empty((most, 4), np.int64), np.empty((1, kernel.FEATURES)), np.empty(most)
+    plan, near = np.empty(4, np.int64), np.empty((1, 4), np.int64)
+    count = 0
+    for m in range(counts[0]):
+        for n in range(counts[1]):
+            for k in range(counts[2]):
+                plan[0], plan[1], plan[2] = sizes[0, m], sizes[1, n], sizes[2, k]
+                if not kernel.fits(product, grain, plan):
+                    continue
+                for choice in range(3):
+                    plan[3] = product[kernel.HELD + choice]
+                    if plan[3] < 0:
+                        continue
+                    kernel.add_candidate(product, grain, plan, near, features, 0)
+                    row = features[0]
+                    bound = row[kernel.BUSY] * product[kernel.UNIT_TICKS]
+                    for server in range(servers.shape[1]):
+                        bound = max(
+                            bound,
+                            servers[0, server] * row[kernel.OFTEN]
+                            + servers[1, server] * row[kernel.OFTEN + 1]
+                            + servers[2, server] * (row[kernel.OFTEN + 2] - 1.0)
+                            + servers[3, server],
+                        )
+                    if bound < limit:
+                        plans[count], bounds[count] = plan, bound
+                        count += 1
+    least, done = limit, 0
+    for index in np.argsort(bounds[:count]):
+        if bounds[index] >= least or done == MOST_TIMED:
+            break
+        done += 1
+        least = min(least, timed(product, operands, epilogue, plans[index], links, drams, tick_hz))
+    return least, count, done
