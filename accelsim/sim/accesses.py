@@ -3,6 +3,7 @@
 An array of R x C places that works on full folds reads each streamed element once for all places it passes, and each
 held one once a fold. So a row of places shares what enters at its end: products / C elements along the rows,
 products / R along the columns.
+A spatial array whose places keep operands is charged what enters and leaves it once: a lower bound.
 Not modelled: folds that are filled partly (they read less than their cycles say, and here are charged by products).
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from accelsim.hw.memory import Buffer
 from accelsim.hw.schema import Hardware
-from accelsim.hw.unit import DotUnit, SystolicUnit, Unit
+from accelsim.hw.unit import DotUnit, SpatialUnit, SystolicUnit, Unit
 from accelsim.mapping.stage import Stage
 
 _BITS_PER_BYTE = 8
@@ -78,7 +79,19 @@ def _dot(unit: DotUnit, stage: Stage) -> dict[str, float]:
     return {role: stage.macs / unit.rows.value * b if stage.weight_bits is None else stage.weight_bits}
 
 
-_ARRAYS: Mapping[str, Callable[..., dict[str, float]]] = {"systolic": _systolic, "dot": _dot}
+def _spatial(unit: SpatialUnit, stage: Stage) -> dict[str, float]:
+    """Places with memories of their own: what crossed the link enters the array at least once, sums leave it once."""
+    reads = sum(t.size_bytes for t in stage.streams if not t.write) * stage.tiles
+    written = sum(t.size_bytes for t in stage.streams if t.write) * stage.tiles
+    loaded = sum(t.size_bytes for t in stage.held) * stage.rounds
+    return {
+        "inputs": reads * _BITS_PER_BYTE,
+        "weights": loaded * _BITS_PER_BYTE,
+        "outputs": written * _BITS_PER_BYTE,
+    }
+
+
+_ARRAYS: Mapping[str, Callable[..., dict[str, float]]] = {"systolic": _systolic, "dot": _dot, "spatial": _spatial}
 
 
 def _array_side(unit: Unit, stage: Stage) -> dict[str, float]:

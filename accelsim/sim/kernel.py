@@ -338,9 +338,7 @@ def run_row(
     if loads:
         state[_H] = ready
         if ready < 0:
-            times[HELD_START], state[_H] = _load_held(
-                state, held, row[LATENCY], used, 0, now, listed, count, shares
-            )
+            times[HELD_START], state[_H] = _load_held(state, held, row[LATENCY], used, 0, now, listed, count, shares)
     mark, jumping, index, stepped = 0, not stepping, 0, 0
     next_begin = next_ready = -1
     while index < iterations:

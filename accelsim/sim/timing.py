@@ -88,7 +88,13 @@ class Timing:
     @cached_property
     def row_bytes(self) -> npt.NDArray[np.int64]:
         """[rows, 2]: bytes that each row reads from and writes to memories behind links."""
-        moved = [(stage.moved_bytes(write=False), stage.moved_bytes(write=True)) for stage in self.stages]
+        known: dict[tuple[int, ...], tuple[int, int]] = {}
+        moved = []
+        for stage in self.stages:  # those of equal layers share their transfers
+            key = (id(stage.streams), id(stage.held), id(stage.stores), stage.tiles, stage.rounds)
+            if key not in known:
+                known[key] = (stage.moved_bytes(write=False), stage.moved_bytes(write=True))
+            moved.append(known[key])
         return np.array(moved, np.int64).reshape(len(self.stages), 2)
 
     @cached_property

@@ -40,6 +40,7 @@ def _mappings(sizes: tuple[int, int, int], hardware: Hardware) -> list[Hardware]
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_the_least_traffic_never_falls_when_buffers_shrink(seed: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(seed)

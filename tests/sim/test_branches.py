@@ -63,9 +63,10 @@ def test_a_chain_has_no_region() -> None:
     assert regions([(), (), (0, 1)]) == (Region(0, 2, ((), ())),)
 
 
-def test_credit_sums_to_the_total_and_never_exceeds_a_rows_own_causes() -> None:
+@pytest.mark.parametrize("programs", [200, pytest.param(4_000, marks=pytest.mark.slow)])
+def test_credit_sums_to_the_total_and_never_exceeds_a_rows_own_causes(programs: int) -> None:
     hidden = partly = 0
-    for seed in range(4_000):
+    for seed in range(programs):
         timeline = run_program(random_program(seed, max_rows=8, max_outer=6, max_inner=8, branches=True))
         own = timeline.end - timeline.start
         assert np.array_equal(timeline.causes.sum(axis=1), own)
@@ -76,8 +77,8 @@ def test_credit_sums_to_the_total_and_never_exceeds_a_rows_own_causes() -> None:
         assert np.array_equal(credited, np.diff(timeline.makespan, prepend=0))
         hidden += bool(((credited == 0) & (own > 0)).any())
         partly += bool(((credited > 0) & (credited < own)).any())
-    assert hidden > 500
-    assert partly > 500
+    assert hidden > programs // 8
+    assert partly > programs // 8
 
 
 def _wide(small: Hardware, branches: str, **values: float) -> Hardware:

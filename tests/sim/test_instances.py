@@ -54,7 +54,7 @@ def test_a_dram_at_its_limit_gives_no_more_frames(small: Hardware, spread: str) 
 
 def test_an_interval_is_never_below_the_traffic_nor_above_the_latency(small: Hardware) -> None:
     rng = np.random.default_rng(5)
-    for _ in range(150):
+    for _ in range(60):
         graph = _chain(int(rng.integers(1, 8)), int(rng.integers(1, 50)))
         bandwidth = float(10 ** rng.uniform(7, 11))
         spread, count = str(rng.choice(["frames", "layers"])), int(rng.integers(2, 6))

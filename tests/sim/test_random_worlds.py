@@ -91,10 +91,10 @@ def _check(timing: Timing, graph: Graph, hardware: Hardware) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_bounds_and_sums_hold(kind: str, tmp_path: Path) -> None:
     seen = 0
-    for world in _worlds(kind, tmp_path, 8, 8):
+    for world in _worlds(kind, tmp_path, 4, 8):
         _check(*world)
         seen += 1
-    assert seen > 15
+    assert seen > 8
 
 
 @pytest.mark.slow
@@ -110,7 +110,7 @@ def test_bounds_and_sums_hold_in_many_worlds(kind: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_more_bandwidth_and_a_faster_clock_are_never_slower(kind: str, tmp_path: Path) -> None:
-    """For fixed tiles and order of service: row after row. Another clock means another tick, and to it all is rounded."""
+    """For fixed tiles and order of service: row after row. Another clock is another tick, to which all is rounded."""
     compared = 0
     for timing, _, hardware in _worlds(kind, tmp_path, 14, 6):
         if hardware.schedule.branches == "concurrent":
@@ -148,7 +148,7 @@ def test_branches_and_kept_tensors_are_never_slower_than_without(tmp_path: Path)
 def test_a_larger_buffer_never_makes_a_node_move_more(kind: str, tmp_path: Path) -> None:
     """These units have one plan, or search them all; traffic is then the least, up to what time weighs against it."""
     rng = np.random.default_rng(9)
-    for _ in range(6):
+    for _ in range(4):
         hardware = random_hardware(rng, kind, tmp_path)
         graph = random_graph(rng)
         moved = []

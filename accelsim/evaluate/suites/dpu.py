@@ -109,7 +109,10 @@ _OTHER_SLICES = 2  # of a core in the mode that spends few
 
 
 def _resources(row: GoldenRow) -> Simulated | None:
-    """Slices of the array at two products each and twice the clock, and block RAMs of its banks by their geometry."""
+    """Slices of the array at two products each and twice the clock, and block RAMs of its banks by their geometry.
+
+    How many banks of images there are, and where a core spends slices on sums, was read off the rows that calibrate.
+    """
     size = _SIZE.search(row.array)
     if size is None:
         return None
