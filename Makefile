@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
 RUN := reports/m3vit-edge-moe
 
-.PHONY: env demo test test-fast lint format bench conformance reports clean
+.PHONY: env demo test test-fast lint format bench conformance models reports clean
 
 env: $(STAMP)
 
@@ -44,6 +44,9 @@ conformance: $(STAMP)
 	$(BIN)/python -W ignore -m tests.conformance.onnx_cases
 	$(BIN)/python -W ignore -m tests.frontends.onnx_mutations
 	$(BIN)/python -W ignore -m tests.conformance.exported_models
+
+models: $(STAMP)
+	$(BIN)/python -W ignore -m tests.conformance.shipped_models $(MODELS)
 
 reports: demo
 	$(BIN)/accelsim validate > reports/validation.txt

@@ -76,13 +76,14 @@ def _no_more(site: Site, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 
 
 def _routing(site: Site, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Expert ids and gates by the definition: softmax over all experts, a stable sort, the k largest."""
+    """Expert ids and gates by the definition: softmax over all experts, a stable sort, the k largest (rescaled)."""
     gate = next(tensor for operand, _, tensor in site.parameters if operand == "gate_w")
     top_k = site.attrs["top_k"]
     assert isinstance(top_k, int)
     likely = torch.softmax(inputs[0] @ gate.detach().T, dim=-1)
     gates, ids = torch.sort(likely, dim=-1, descending=True, stable=True)
-    return [ids[..., :top_k].contiguous(), gates[..., :top_k].contiguous()]
+    ids, gates = ids[..., :top_k].contiguous(), gates[..., :top_k].contiguous()
+    return [ids, gates / gates.sum(dim=-1, keepdim=True) if site.attrs["renormalise"] else gates]
 
 
 def _kernel_shares(site: Site, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import cross_stitch
 import densemtl
 import padnet
 import pdcnet
@@ -52,6 +53,26 @@ def test_the_merged_form_of_pruning_adapter_computes_the_same() -> None:
     torch.testing.assert_close(*outputs)
 
 
+@pytest.mark.slow
+def test_a_task_of_cross_stitch_computes_what_it_does_among_all() -> None:
+    outputs = {}
+    for task in ("all", "depth"):
+        model, inputs = cross_stitch.build(task, size=(32, 48))
+        with torch.no_grad():
+            outputs[task] = model(*inputs)
+    torch.testing.assert_close(outputs["depth"], outputs["all"][1])
+
+
+def test_a_stitch_weighs_the_features_of_every_task_by_channel() -> None:
+    stitch = cross_stitch.Stitch(("semseg", "depth"), 2)
+    own, other = torch.tensor([0.9, 0.5]), torch.tensor([0.1, 0.25])
+    with torch.no_grad():
+        for name, shares in (("depth_to_depth", own), ("semseg_to_depth", other)):
+            stitch.shares[name].copy_(shares[None, :, None, None])
+        made = stitch({"semseg": torch.full((1, 2, 1, 1), 4.0), "depth": torch.full((1, 2, 1, 1), 2.0)}, "depth")
+    torch.testing.assert_close(made.flatten(), torch.tensor([2.2, 2.0]))
+
+
 @pytest.mark.parametrize(
     ("pattern", "zeros"), [("unstructured:0.9", 0.9), ("2:4", 0.5), ("1:4", 0.75), ("block4x8:0.25", 0.25)]
 )
@@ -77,6 +98,8 @@ def test_an_unknown_sparse_pattern_is_named(pattern: str) -> None:
         (padnet.assemble, {"network": "resnet18", "ratio": 1.5, "deployed": True}),
         (pdcnet.assemble, {"dataset": "nyud", "depth": 18, "theta": 0.7, "large_kernels": True}),
         (densemtl.build, {"task": "normals"}),
+        (cross_stitch.build, {"task": "normals"}),
+        (cross_stitch.build, {"tasks": ("semseg",)}),
         (pruning_adapter.build, {"task": "glue"}),
         (pruning_adapter.build, {"form": "quantised"}),
     ],

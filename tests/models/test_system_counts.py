@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cross_stitch
 import densemtl
 import padnet
 import pdcnet
@@ -126,3 +127,10 @@ def test_pruning_adapter_has_the_tabulated_macs(form: str, expected: str) -> Non
     encoder = pruning_adapter.assemble("cola", form=form, ranks="released").bert.encoder
     mask = torch.ones(1, 1, 1, 128, dtype=torch.bool)
     assert f"{giga_macs(encoder, torch.empty(1, 128, 768), mask):.3f}" == expected
+
+
+def test_cross_stitch_adds_a_share_of_every_pair_and_channel() -> None:
+    """Two ResNet-50 of 23,508,032, heads of 16,125,440 and their last layers, and 4 x (256 + 512 + 1024 + 2048)."""
+    model = cross_stitch.assemble("all", tasks=("semseg", "depth"), depth=50)
+    assert parameters(model.stitches) == 15_360
+    assert parameters(model) == 2 * (23_508_032 + 16_125_440) + 257 * (40 + 1) + 15_360

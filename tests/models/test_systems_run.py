@@ -1,0 +1,53 @@
+"""The systems at small sizes: traced with their own ops in the graph, executed, equal to torch and ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accelsim.evaluate.load import load_model
+from accelsim.evaluate.verify import verify_model
+
+pytestmark = pytest.mark.slow
+
+# Catalogue name, task, arguments for a small size, and how often which op is in the graph. All convolutions of
+# MobileNet-v2 but the first are dynamic; an exchange is one for every other task; a head of Cross-Stitch has eight
+# convolutions and a ResNet-50 has 53.
+SYSTEMS: dict[str, tuple[str, str | None, dict[str, Any], dict[str, int]]] = {
+    "padnet": ("padnet-mobilenetv2", None, {"size": 32, "batch": 2}, {"dynamic_conv2d": 51, "conv2d": 1}),
+    "padnet-all-dynamic": (
+        "padnet-mobilenetv2",
+        None,
+        {"size": 32, "ratio": 1},
+        {"dynamic_conv2d": 51, "conv2d": 1},
+    ),
+    "pruning-adapter": (
+        "pruning-adapter-bert-base",
+        "rte",
+        {"tokens": 16, "form": "adapted"},
+        {"adapted_linear": 48, "attention": 12},
+    ),
+    "pdcnet": (
+        "pdcnet-resnet101",
+        None,
+        {"size": (48, 64), "depth": 50},
+        {"pixel_difference_conv2d": 24},
+    ),
+    "densemtl": ("densemtl-resnet101-sdn", "normals", {"size": (64, 64), "depth": 50}, {"cross_task_attention": 2}),
+    "cross-stitch": ("cross-stitch-resnet50", None, {"size": (32, 48)}, {"conv2d": 122, "resize": 4}),
+}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_engine_equals_torch_and_onnx_runtime(system: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ACCELSIM_CACHE_DIR", str(tmp_path))
+    name, task, arguments, ops = SYSTEMS[system]
+    loaded = load_model(name, task=task, arguments=arguments)
+    counted = Counter(node.op for node in loaded.graph.nodes)
+    assert {op: counted[op] for op in ops} == ops
+    found = verify_model(loaded, tolerance=1e-3)
+    assert found.inputs_differ
+    assert {entry.engine: entry.ok for entry in found.entries} == {"torch": True, "onnxruntime": True}
