@@ -18,7 +18,7 @@ setup(
     package_data={
         "": ["*.yaml", "*.json", "*.csv", "*.safetensors"],
         "accelsim.hw": ["tables/*.yaml"],
-        "accelsim.evaluate": ["published/*"],
+        "accelsim.evaluate": ["published/*", "published/hardware/*"],
         "accelsim.report": ["page/*.j2", "page/*.css", "page/*.js"],
     },
 )

@@ -56,8 +56,13 @@ def recorded_sources(file: Path) -> Iterator[dict[str, str]]:
 
 
 def _source_of(path: Path) -> Path:
-    """The module behind a compiled file that Python read in its place."""
-    return Path(importlib.util.source_from_cache(str(path))) if path.suffix == ".pyc" else path
+    """The module behind a compiled file that Python read in its place; others' compiled files are files like any."""
+    if path.suffix != ".pyc":
+        return path
+    try:
+        return Path(importlib.util.source_from_cache(str(path)))
+    except ValueError:
+        return path
 
 
 def unchanged(record: str) -> bool:

@@ -73,13 +73,16 @@ def _slice(call: Call) -> str:
 
 
 def _diff(call: Call) -> str:
-    """Each element along an axis less the one before it."""
+    """Each element along an axis less the one before it; `prepend` and `append` lengthen the axis first."""
     a = call.args
-    shape = call.type(a["self"]).shape
-    if a["n"] != 1 or a["prepend"] is not None or a["append"] is not None or call.result.dtype == BOOL:
-        raise UnsupportedError("diff other than of neighbouring numbers: n=1, nothing before or after")
-    axis, source = a["dim"] % len(shape), call.value(a["self"])
-    later, earlier = (_slice_at(call, source, axis, start, shape[axis] - 1 + start) for start in (1, 0))
+    if a["n"] != 1 or call.result.dtype == BOOL:
+        raise UnsupportedError("diff other than of neighbouring numbers: n=1")
+    joined = [part for part in (a["prepend"], a["self"], a["append"]) if part is not None]
+    axis = a["dim"] % len(call.type(a["self"]).shape)
+    length = sum(call.type(part).shape[axis] for part in joined)
+    parts = [call.value(part) for part in joined]
+    source = call.emit("concat", parts, {"axis": axis}) if len(parts) > 1 else parts[0]
+    later, earlier = (_slice_at(call, source, axis, start, length - 1 + start) for start in (1, 0))
     return call.emit("sub", [later, earlier])
 
 

@@ -86,3 +86,10 @@ def test_a_builder_that_fails_is_the_users_error_with_its_line(user: Path, body:
     (user / "user.py").write_text(f"def build():\n    {body}\n")
     with pytest.raises(InputError, match=message):
         load_model(f"{user / 'user.py'}:build")
+
+
+def test_a_compiled_file_of_another_tool_is_a_file_like_any(user: Path) -> None:
+    odd = user / "net.cpython-311-tool-9.2.0.pyc"
+    odd.write_bytes(b"compiled")
+    (user / "user.py").write_text(f"{BUILDER}\nopen({str(odd)!r}, 'rb').close()\n")
+    assert _ops(user) == ["linear", "relu"]
