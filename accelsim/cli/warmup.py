@@ -16,6 +16,8 @@ KERNELS = {
 }
 """Modules that compile their kernels when they are imported."""
 
+DESIGN, TOPOLOGY = "systolic-32", "alexnet.csv"
+
 
 @click.command("warmup")
 @quiet_option
@@ -29,4 +31,19 @@ def warmup(quiet: bool) -> None:
         for module, title in KERNELS.items():
             step(f"compiling {title}")
             import_module(module)
+        step("compiling the tile search and the many-points call")
+        _search()
     click.echo(f"kernels compiled in {time.perf_counter() - started:.1f} s, kept in {folder}")
+
+
+def _search() -> None:
+    """Time a small model once and as two points: these kernels compile when they are first called."""
+    from accelsim.evaluate.load import load_model
+    from accelsim.hw.load import load_hardware
+    from accelsim.shipped import shipped_dir
+    from accelsim.sim.many import simulate_many
+    from accelsim.sim.simulate import simulate
+
+    graph, hardware = load_model(str(shipped_dir("models") / TOPOLOGY)).graph, load_hardware(DESIGN)
+    simulate(graph, hardware)
+    simulate_many(graph, hardware, {"memories.ddr.bandwidth": [8e9, 16e9]})
