@@ -16,7 +16,7 @@ from accelsim.evaluate.models import load_model
 from accelsim.hw.load import load_hardware
 from accelsim.hw.schema import Hardware
 from accelsim.ir import Activity, Graph
-from accelsim.mapping import kernel
+from accelsim.mapping import search_kernel
 from accelsim.mapping.lower import lower
 from accelsim.mapping.record import LATENCY_ONLY, Record
 from accelsim.mapping.view import Workload
@@ -45,7 +45,7 @@ def gaps(graph: Graph, hardware: Hardware, activity: Activity | None) -> list[fl
             continue
         rates = (record.links, record.drams, float(record.base.tick_hz))
         plan = np.zeros(4, np.int64)
-        kernel.search(product, operands, epilogue, *rates, LATENCY_ONLY, plan)
+        search_kernel.search(product, operands, epilogue, *rates, LATENCY_ONLY, plan)
         ours = timed(product, operands, epilogue, plan, *rates)
         least, _, _ = best_of_grid(product, operands, epilogue, *rates, ours, GROWTH)
         found[key] = ours / least - 1

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from accelsim.hw.memory import Link
 from accelsim.hw.schema import Hardware
 from accelsim.hw.timebase import TimeBase
-from accelsim.mapping import kernel
+from accelsim.mapping import kernel, search_kernel
 from accelsim.mapping.servers import Servers
 
 Integers = npt.NDArray[np.int64]
@@ -108,7 +108,7 @@ class ProductRecord(NamedTuple):
         return Boxes(boxes[:count], moves[:moved], sizes[:moved])
 
     def search(self, record: Record, objective: Floats = LATENCY_ONLY) -> tuple[tuple[int, ...], float]:
-        """The best plan and its ticks by itself, which are `kernel.NO_TILE` or `kernel.TOO_LONG` if there is none."""
+        """The best plan and its ticks by itself: `NO_TILE` or `TOO_LONG` of `search_kernel` if there is none."""
         best = np.zeros(4, np.int64)
-        ticks = kernel.search(*self, record.links, record.drams, float(record.base.tick_hz), objective, best)
+        ticks = search_kernel.search(*self, record.links, record.drams, float(record.base.tick_hz), objective, best)
         return tuple(best.tolist()), ticks

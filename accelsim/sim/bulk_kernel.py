@@ -24,6 +24,7 @@ import numpy as np  # noqa: E402
 from numba import njit  # noqa: E402
 
 from accelsim.mapping import kernel as mapping  # noqa: E402
+from accelsim.mapping import search_kernel  # noqa: E402
 from accelsim.sim import kernel  # noqa: E402
 
 _compiled = functools.partial(njit, cache=True, nogil=True)
@@ -44,7 +45,7 @@ _MOST_TICKS = 2.0**60
 def list_candidates(products, plans, features, counts):
     """The candidates of each product, for all points with this array and these buffers."""
     for number in range(products.shape[0]):
-        counts[number] = mapping.candidates(products[number], plans[number], features[number])
+        counts[number] = search_kernel.candidates(products[number], plans[number], features[number])
 
 
 @_compiled
@@ -178,7 +179,7 @@ def run_points(
                 status = NO_TILE
             else:
                 searched = True
-                ticks = mapping.choose(
+                ticks = search_kernel.choose(
                     product, own, functions, plans[number], features[number], counts[number], links[point],
                     drams[point], hz, objective, plan,
                 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from accelsim.errors import AccelsimError
 from accelsim.hw.schema import Hardware
 from accelsim.ir import Activity, Graph
-from accelsim.mapping import kernel
+from accelsim.mapping import kernel, search_kernel
 from accelsim.mapping.lower import lower
 from accelsim.mapping.record import LATENCY_ONLY, Integers
 from accelsim.mapping.stage import Stage
@@ -72,8 +72,9 @@ def simulate_many(
                     continue
                 work = BulkGroup(recipe, tables, points, group.hardware)
                 size = min(_CHUNK, max(1, -(-group.members.size // (threads or os.cpu_count() or 1))))
+                listed = pool.submit(work.list_candidates)  # queued before what waits for it
                 starts = range(0, group.members.size, size)
-                tasks += [pool.submit(work.run, group.members[start : start + size], found) for start in starts]
+                tasks += [pool.submit(work.run, group.members[start : start + size], found, listed) for start in starts]
             for task in tasks:
                 task.result()
         for index in np.flatnonzero(found.status != bulk.DONE).tolist():
@@ -152,15 +153,20 @@ class BulkGroup:
     def __init__(self, recipe: Recipe, tables: Tables, points: Points, hardware: Hardware) -> None:
         self.recipe, self.tables, self.points, self.hardware = recipe, tables, points, hardware
         count = tables.products.shape[0]
-        self.plans = np.empty((count, kernel.MOST_PLANS, 4), np.int64)
-        self.features = np.empty((count, kernel.MOST_PLANS, kernel.FEATURES))
+        self.plans = np.empty((count, search_kernel.MOST_PLANS, 4), np.int64)
+        self.features = np.empty((count, search_kernel.MOST_PLANS, search_kernel.FEATURES))
         self.counts = np.zeros(count, np.int64)
-        bulk.list_candidates(tables.products, self.plans, self.features, self.counts)
         links = len(hardware.links)
         self.fixed_operands = np.zeros((links, kernel.OPERAND_COLUMNS), np.int64)
         self.fixed_operands[:, kernel.LINK] = np.arange(links)
 
-    def run(self, members: Integers, found: BulkResults) -> None:
+    def list_candidates(self) -> None:
+        """Cuts to choose from, the same for all points of the group."""
+        bulk.list_candidates(self.tables.products, self.plans, self.features, self.counts)
+
+    def run(self, members: Integers, found: BulkResults, listed: Future[None]) -> None:
+        """Simulate some points, as soon as the candidates are listed."""
+        listed.result()
         t = self.tables
         records = self.points.records(self.hardware, members)
         size = members.size

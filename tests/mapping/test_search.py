@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.ir import Axis, FrozenMap
-from accelsim.mapping import kernel
+from accelsim.mapping import kernel, search_kernel
 from accelsim.mapping.dataflows.folds import SIDES, Array
 from accelsim.mapping.dataflows.tiling import AXES, LOOPS, Plan, Problem, boxes, passes, reduce_boxes, stream_cycles
 from accelsim.mapping.record import LATENCY_ONLY, ProductRecord
@@ -91,7 +91,7 @@ def test_boxes_of_the_kernel_are_those_of_the_definition(size, tile, array: Arra
 
 def _search(product: ProductRecord, links: np.ndarray, drams: np.ndarray) -> tuple[np.ndarray, float]:
     plan = np.zeros(4, np.int64)
-    return plan, kernel.search(*product, links, drams, TICK_HZ, LATENCY_ONLY, plan)
+    return plan, search_kernel.search(*product, links, drams, TICK_HZ, LATENCY_ONLY, plan)
 
 
 @pytest.mark.slow
@@ -131,10 +131,10 @@ def test_energy_and_its_product_with_time_choose_plans_of_their_own() -> None:
     product = record(Array(16, 16, "output-stationary"), (300, 300, 300), room=65536)
     links, drams = rates(12.0)
     found = {}
-    for objective in (kernel.LATENCY_OBJECTIVE, kernel.ENERGY_OBJECTIVE, kernel.PRODUCT_OBJECTIVE):
+    for objective in (search_kernel.LATENCY_OBJECTIVE, search_kernel.ENERGY_OBJECTIVE, search_kernel.PRODUCT_OBJECTIVE):
         weights = np.array([objective, 1e-15, 1e-9, 0.0])  # bytes are dear, time is cheap
         plan = np.zeros(4, np.int64)
-        kernel.search(*product, links, drams, TICK_HZ, weights, plan)
+        search_kernel.search(*product, links, drams, TICK_HZ, weights, plan)
         boxes = product.boxes(plan.tolist())
         times = np.where(
             boxes.moves[:, kernel.KIND] == kernel.STREAM,
@@ -155,8 +155,8 @@ def test_products_of_a_million_cubed_do_not_overflow(dataflow: str) -> None:
     million = (10**6, 10**6, 10**6)
     # 10**18 products on one place take 10**18 cycles of 16 ticks, more than 2**60.
     _, ticks = _search(record(Array(1, 1, dataflow, "full"), million, room=2**40), links, drams)
-    assert ticks == kernel.TOO_LONG
+    assert ticks == search_kernel.TOO_LONG
     plan, ticks = _search(record(Array(256, 256, dataflow, "full"), million, room=2**40), links, drams)
-    assert 10**18 / 256**2 * 16 <= ticks < kernel.MOST_TICKS
+    assert 10**18 / 256**2 * 16 <= ticks < search_kernel.MOST_TICKS
     assert (plan[:3] > 0).all()
-    assert _search(record(Array(256, 256, dataflow), million, room=64), links, drams)[1] == kernel.NO_TILE
+    assert _search(record(Array(256, 256, dataflow), million, room=64), links, drams)[1] == search_kernel.NO_TILE

@@ -16,7 +16,7 @@ import numpy as np
 from accelsim.errors import UnsupportedError
 from accelsim.hw.schema import SystolicUnit
 from accelsim.ir import Access, Axis, FrozenMap, LoopNest, Node, Operand
-from accelsim.mapping import kernel
+from accelsim.mapping import kernel, search_kernel
 from accelsim.mapping.context import Context, does_not_fit
 from accelsim.mapping.dataflows.cut import cut_of, fixed_plan
 from accelsim.mapping.dataflows.depthwise import depthwise_stages, is_depthwise
@@ -116,13 +116,13 @@ def _plan(product: Product, problem: Problem, record: ProductRecord) -> Plan:
     if plan is not None:
         return plan
     best, ticks = record.search(product.context.record)
-    if ticks == kernel.NO_TILE:
+    if ticks == search_kernel.NO_TILE:
         raise _misfit(product, problem)
-    if ticks == kernel.TOO_LONG:
+    if ticks == search_kernel.TOO_LONG:
         raise does_not_fit(
             f"node '{product.node.name}' ({product.node.op}.{product.nest.name}) on unit '{product.name}': its cycles",
             float(product.nest.points) / product.unit.macs_per_step,
-            kernel.MOST_TICKS / product.context.record.base.unit_ticks(product.name),
+            search_kernel.MOST_TICKS / product.context.record.base.unit_ticks(product.name),
             "cycles, as 64-bit times hold",
             f"use a larger units.{product.name}.rows or a smaller model",
         )
