@@ -1,8 +1,7 @@
-"""More patterns of exporters, those of language models: tanh GELU, RMS norm, rotary embedding, shared heads."""
+"""More patterns of exporters, those of language models: RMS norm, rotary embedding, shared heads."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -10,65 +9,7 @@ import numpy as np
 
 from accelsim.ir.graph import Graph, Node
 from accelsim.passes.constants import Constants
-from accelsim.passes.patterns import Match, View, factors_of, near, one_op
-
-_CUBIC = 0.044715  # arXiv 1606.08415
-
-
-def gelu_tanh(view: View, node: Node) -> Match | None:
-    """x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), its factors in any order."""
-    if node.op != "mul":
-        return None
-    muls, factors = factors_of(view, node)
-    halves = [name for name in factors if view.number(name) is not None]
-    rest = [name for name in factors if name not in halves]
-    if len(rest) != 2 or not halves or not near(math.prod(view.number(name) or 0.0 for name in halves), 0.5):
-        return None
-    for x, shifted in (rest, rest[::-1]):
-        inside = _one_plus_tanh(view, x, shifted)
-        if inside and view.shape(x) == view.shape(node.outputs[0]):
-            gone = (*muls, *inside)
-            return Match(gone, (one_op(gone, "gelu", (x,), {"approximate": "tanh"}, named=node),))
-    return None
-
-
-def _one_plus_tanh(view: View, x: str, shifted: str) -> tuple[Node, ...] | None:
-    plus, tanh_name = _plus_number(view, shifted, 1.0)
-    tanh = view.inner(tanh_name, "tanh") if plus else None
-    scale = view.inner(tanh.inputs[0], "mul") if tanh else None
-    scaled = view.scaled(scale) if scale else None
-    total = view.inner(scaled[0], "add") if scaled and near(scaled[1], math.sqrt(2 / math.pi)) else None
-    if plus is None or tanh is None or scale is None or total is None or x not in total.inputs:
-        return None
-    other = total.inputs[1 - total.inputs.index(x)]
-    cubic = view.inner(other, "mul")
-    power = view.scaled(cubic) if cubic else None
-    cube = view.inner(power[0], "pow", "mul") if power and near(power[1], _CUBIC) else None
-    if cubic is None or cube is None:
-        return None
-    if cube.op == "pow":
-        return (plus, tanh, scale, total, cubic, cube) if _is_power(view, cube, x, 3.0) else None
-    square = next((view.inner(name, "mul") for name in cube.inputs if name != x), None)
-    if square is None or x not in cube.inputs or square.inputs != (x, x):
-        return None
-    return plus, tanh, scale, total, cubic, cube, square
-
-
-def _plus_number(view: View, tensor: str, number: float) -> tuple[Node | None, str]:
-    """The addition of a number behind a tensor, and what it was added to."""
-    plus = view.inner(tensor, "add")
-    if plus is None:
-        return None, ""
-    for name, other in (plus.inputs, plus.inputs[::-1]):
-        if view.number(other) == number:
-            return plus, name
-    return None, ""
-
-
-def _is_power(view: View, node: Node, x: str, exponent: float) -> bool:
-    if node.op == "mul":
-        return exponent == 2 and node.inputs == (x, x)
-    return node.inputs[0] == x and view.number(node.inputs[1]) == exponent
+from accelsim.passes.patterns import Match, View, is_power, one_op
 
 
 def rms_norm(view: View, node: Node) -> Match | None:
@@ -112,7 +53,7 @@ def _normed(view: View, node: Node) -> tuple[str, float, tuple[Node, ...]] | Non
             continue
         rank = len(view.shape(x))
         along_last = mean.attrs["axes"] in ((-1,), (rank - 1,)) and mean.attrs["keepdims"]
-        if along_last and _is_power(view, square, x, 2.0) and view.shape(x) == view.shape(node.outputs[0]):
+        if along_last and is_power(view, square, x, 2.0) and view.shape(x) == view.shape(node.outputs[0]):
             return x, epsilon[1], (*roots, shifted, mean, square)
     return None
 
@@ -236,7 +177,6 @@ def _half(constants: Constants, name: str) -> str | None:
 
 
 PATTERNS: Mapping[str, Callable[[View, Node], Match | None]] = {
-    "gelu_tanh": gelu_tanh,
     "rms_norm": rms_norm,
     "shared_heads": shared_heads,
 }

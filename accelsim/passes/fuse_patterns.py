@@ -5,13 +5,13 @@ Only nodes that nothing else reads are taken. Results differ by rounding alone.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from accelsim.ir.frozen import FrozenMap
 from accelsim.ir.graph import Graph, Node
+from accelsim.passes.fuse_gelu import gelu
 from accelsim.passes.fuse_language import PATTERNS, fuse_rotary
-from accelsim.passes.patterns import Match, View, factors_of, near, one_op, rewritten, typed
+from accelsim.passes.patterns import Match, View, one_op, rewritten, typed
 
 _LAST_TWO: tuple[int, ...] = (0, 1, 3, 2)
 _WINDOW = 4  # [batch, heads, queries or keys, channels]
@@ -38,23 +38,6 @@ def _bias(view: View, node: Node) -> Match | None:
     return None
 
 
-def _gelu(view: View, node: Node) -> Match | None:
-    """x * (1 + erf(x / sqrt 2)) * 1/2, its factors in any order."""
-    if node.op != "mul":
-        return None
-    muls, factors = factors_of(view, node)
-    halves = [name for name in factors if view.number(name) is not None]
-    rest = [name for name in factors if name not in halves]
-    if len(rest) != 2 or not halves or not near(math.prod(view.number(name) or 0.0 for name in halves), 0.5):
-        return None
-    for x, shifted in (rest, rest[::-1]):
-        nodes = _one_plus_erf(view, x, shifted)
-        if nodes and view.shape(x) == view.shape(node.outputs[0]):
-            gone = (*muls, *nodes)
-            return Match(gone, (one_op(gone, "gelu", (x,), {"approximate": "none"}, named=node),))
-    return None
-
-
 def _silu(view: View, node: Node) -> Match | None:
     """x * sigmoid(x)."""
     if node.op != "mul":
@@ -63,22 +46,6 @@ def _silu(view: View, node: Node) -> Match | None:
         sigmoid = view.inner(gate, "sigmoid")
         if sigmoid is not None and sigmoid.inputs == (x,):
             return Match((node, sigmoid), (one_op((node, sigmoid), "silu", (x,), {}, named=node),))
-    return None
-
-
-def _one_plus_erf(view: View, x: str, shifted: str) -> tuple[Node, ...] | None:
-    plus = view.inner(shifted, "add")
-    if plus is None:
-        return None
-    for name, one in (plus.inputs, plus.inputs[::-1]):
-        erf = view.inner(name, "erf")
-        inside = None if erf is None else view.inner(erf.inputs[0], "mul", "div")
-        found = None if inside is None else view.scaled(inside)
-        if found is None or view.number(one) != 1 or found[0] != x or not near(found[1], math.sqrt(0.5)):
-            continue
-        assert erf is not None
-        assert inside is not None
-        return plus, erf, inside
     return None
 
 
@@ -191,7 +158,7 @@ def _keys(view: View, turned: str) -> tuple[str, tuple[int, ...]]:
 
 _PATTERNS: dict[str, Callable[[View, Node], Match | None]] = {
     "bias": _bias,
-    "gelu": _gelu,
+    "gelu": gelu,
     "silu": _silu,
     "attention": _attention,
 }

@@ -118,3 +118,10 @@ def factors_of(view: View, node: Node) -> tuple[list[Node], list[str]]:
 def near(value: float, wanted: float) -> bool:
     """Whether a constant is the number meant, in the precision of float32."""
     return abs(value - wanted) <= _CLOSE * abs(wanted)
+
+
+def is_power(view: View, node: Node, x: str, exponent: float) -> bool:
+    """Whether a node is `x` to a power, written as `pow` or as a product."""
+    if node.op == "mul":
+        return exponent == 2 and node.inputs == (x, x)
+    return node.inputs[0] == x and view.number(node.inputs[1]) == exponent
