@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-ASSUMPTIONS = ("uniform", "skewed", "worst-case")
+ASSUMPTIONS = ("uniform", "skewed", "concentrated", "worst-case")
 """Activities that need no execution; a file gives one that was recorded or published."""
 
 

@@ -10,8 +10,8 @@ from accelsim.engine import compile
 from accelsim.evaluate.calibrate import calibrate
 from accelsim.evaluate.simulate import (
     Progress,
-    activity_of,
     frame_of,
+    framed,
     hardware_for,
     load_tasks,
     plan_spec,
@@ -23,7 +23,7 @@ from accelsim.evaluate.validate import suites, validate_suites
 from accelsim.evaluate.verify import verify_model
 from accelsim.frontends.inputs import InputOptions
 from accelsim.ir import Activity, FrozenMap
-from accelsim.results import Equivalence, Executor, Result
+from accelsim.results import Alternative, Equivalence, Executor, Result
 from accelsim.sim.assumption import sparsity_for
 from accelsim.sim.simulate import simulate_frames
 
@@ -61,12 +61,14 @@ def run_main_job(
     loaded = load_tasks(model, names, options=options, progress=progress)
     if not allow_unfit:
         assumed = "uniform" if activity == "recorded" else activity
-        expected = simulate_frames(
-            [frame_of(loaded[name], activity_of(loaded[name].graph, assumed, sparsity)) for name in names], described
-        )
+        expected = simulate_frames(framed(loaded, names, assumed, sparsity, described)[0], described)
         if not expected.fits:
             return expected
     activities: dict[str | None, Activity | None] = {}
+    bound: tuple[Alternative, ...] = ()
+    if activity != "recorded":
+        assumed_frames, bound = framed(loaded, names, activity, sparsity, described)
+        activities = {name: frame.activity for name, frame in zip(names, assumed_frames, strict=True)}
     executors: list[Executor] = []
     equivalences = []
     for name, one in loaded.items():
@@ -78,7 +80,8 @@ def run_main_job(
         recorded = replace(run.activity, source=f"recorded by the engine on the example input of {one.model}")
         declared = sparsity_for(one.graph, sparsity) if sparsity else None
         recorded = replace(recorded, sparsity=declared)
-        activities[name] = recorded if activity == "recorded" else activity_of(one.graph, activity, sparsity)
+        if activity == "recorded":
+            activities[name] = recorded
         if verify:
             equivalences.append(verify_model(one, executable=executable, progress=progress))
     progress(f"timing on {described.name}")
@@ -86,7 +89,13 @@ def run_main_job(
     order = [frames[name] for name in names]
     result = timed(order, described, trace=True, with_levers=with_levers, progress=progress)
     kept = {loaded[name].task: found for name, found in activities.items() if found is not None}
-    return replace(result, executor=executors[0], equivalence=_worst(equivalences), activities=FrozenMap(kept))
+    return replace(
+        result,
+        executor=executors[0],
+        equivalence=_worst(equivalences),
+        activities=FrozenMap(kept),
+        alternatives=(*result.alternatives, *bound),
+    )
 
 
 def _worst(found: Sequence[Equivalence]) -> Equivalence | None:

@@ -67,7 +67,7 @@ def example_inputs(
 
 
 def load_activity(activity: str, graph: Graph, *, sparsity: str | None = None) -> Activity | None:
-    """An assumption (uniform, skewed, worst-case), a file, or a shipped activity, for the routed nodes of `graph`.
+    """An assumption (uniform, skewed, concentrated), a file, or a shipped activity, for the routed nodes of `graph`.
 
     `sparsity` declares zeros: `n:m=2:4`, `unstructured=0.1,activations=0.4`, `block=4x4:0.5`, `structured=0.7`, or a
     YAML file with patterns by parameter.

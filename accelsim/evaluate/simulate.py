@@ -26,9 +26,12 @@ from accelsim.sim.assumption import activity_for, routed_nodes, sparsity_for
 from accelsim.sim.simulate import result_of
 from accelsim.sim.timing import Frame, time_frames
 from accelsim.sim.totals import totals
+from accelsim.sim.worst_case import worst_case
 from accelsim.units import format_seconds
 
 _REMEDIES = 6
+WORST_CASE = "worst-case"
+WORST_CASE_BOUND = "bound: no routing takes longer"
 
 Progress = Callable[[str], None]
 
@@ -54,7 +57,8 @@ def simulate_spec(
 ) -> Result:
     """Time one frame, or the frames of `tasks` in order, without computing numbers or touching weights.
 
-    `activity` is an assumption (uniform, skewed, worst-case), a file, or the name of one that ships with accelsim.
+    `activity` is an assumption (uniform, skewed, concentrated), `worst-case` (a routing that comes near the proven
+    bound over all routings, which is among the `alternatives`), a file, or the name of one that ships with accelsim.
     `sparsity` declares zeros that the weights or activations have (see `sim.assumption.sparsity_for`). `mapping` is a
     file with tile sizes to use; `with_levers` adds what changes of the hardware gain and where resources stop helping.
     Raises InputError for what is unknown, UnsupportedError and DoesNotFitError where the hardware cannot run it.
@@ -65,14 +69,13 @@ def simulate_spec(
     names = tuple(tasks) or (task,)
     weights = _reads_weights(activity, described)
     loaded = load_tasks(model, names, options=options, progress=progress, weights=weights)
-    frames = {name: frame_of(one, activity_of(one.graph, activity, sparsity)) for name, one in loaded.items()}
+    order, bound = framed(loaded, names, activity, sparsity, described)
     progress(f"timing on {described.name}")
-    order = [frames[name] for name in names]
     try:
         result = timed(order, described, with_levers=with_levers, progress=progress)
     except DoesNotFitError as error:
         raise (_with_remedies(error, order, described) if with_levers else error) from None
-    return checked_fit(result, allow_unfit)
+    return checked_fit(replace(result, alternatives=(*result.alternatives, *bound)), allow_unfit)
 
 
 def _with_remedies(error: DoesNotFitError, frames: Sequence[Frame], hardware: Hardware) -> DoesNotFitError:
@@ -102,8 +105,9 @@ def plan_spec(
     """How one frame is laid out on the hardware. Raises what `simulate_spec` raises."""
     described = hardware_for(hardware, overrides, mapping)
     weights = _reads_weights(activity, described)
-    loaded = load_tasks(model, (task,), options=options, progress=progress, weights=weights)[task]
-    return plan_of(frame_of(loaded, activity_of(loaded.graph, activity, sparsity)), described)
+    loaded = load_tasks(model, (task,), options=options, progress=progress, weights=weights)
+    (frame,), _ = framed(loaded, (task,), activity, sparsity, described)
+    return plan_of(frame, described)
 
 
 def _reads_weights(activity: str, hardware: Hardware) -> bool:
@@ -148,6 +152,24 @@ def activity_of(graph: Graph, activity: str, sparsity: str | None = None) -> Act
     return activity_for(graph, str(shipped) if shipped.is_file() else activity, declared)
 
 
+def framed(
+    loaded: Mapping[str | None, LoadedModel],
+    names: Sequence[str | None],
+    activity: str,
+    sparsity: str | None,
+    hardware: Hardware,
+) -> tuple[list[Frame], tuple[Alternative, ...]]:
+    """The frames of tasks `names` with an activity; for the worst case also what no routing exceeds on `hardware`."""
+    bounded = activity == WORST_CASE
+    assumed = "uniform" if bounded else activity
+    frames = {name: frame_of(one, activity_of(one.graph, assumed, sparsity)) for name, one in loaded.items()}
+    order = [frames[name] for name in names]
+    if not bounded or not any(routed_nodes(frame.graph) for frame in order):
+        return order, ()
+    found = worst_case(order, hardware)
+    return list(found.frames), (Alternative(WORST_CASE_BOUND, found.cycles, found.latency_s),)
+
+
 def frame_of(loaded: LoadedModel, activity: Activity | None) -> Frame:
     return Frame(loaded.task, loaded.graph, activity)
 
@@ -189,8 +211,8 @@ def _alternatives(frames: Sequence[Frame], hardware: Hardware) -> tuple[Alternat
     if not any(routed_nodes(frame.graph) for frame in frames):
         return ()
     found = []
-    ordered = hardware.schedule.experts.order == "expert-major"  # the only order that worst-case is made for
-    for assumption in ("uniform", "skewed", *(("worst-case",) if ordered else ())):
+    ordered = hardware.schedule.experts.order == "expert-major"  # the only order that it is made for
+    for assumption in ("uniform", "skewed", *(("concentrated",) if ordered else ())):
         assumed = [replace(frame, activity=_other_routing(frame, assumption)) for frame in frames]
         cycles = time_frames(assumed, hardware).cycles
         found.append(Alternative(assumption, cycles, cycles / hardware.clock_hz))

@@ -17,6 +17,8 @@ from accelsim.hw.schema import Schedule
 from accelsim.ir import Routing
 from accelsim.mapping.stage import Stage, Transfer
 
+EXPERT_LOADS = "expert_loads"
+
 ExpertStages = Mapping[int, Sequence[Stage]]
 
 
@@ -76,7 +78,7 @@ def _expected_hit(work: ExpertWork, schedule: Schedule) -> tuple[Stage, ...]:
     held: tuple[Transfer, ...] = tuple(transfer for stage in first for transfer in stage.held)
     loads = Stage(
         node=work.node,
-        part="expert_loads",
+        part=EXPERT_LOADS,
         unit=first[0].unit,
         cause="compute",
         outer=misses,

@@ -30,7 +30,8 @@ class Lowered:
     computes on its way out; `included` are nodes whose time a unit's rate contains. `kept_bytes` says how much of
     each buffer the expert policy keeps filled. `needs` tells for each node with stages whose results it reads,
     `occupancy` what each memory that keeps tensors held, `filled_bytes` what queues and rows take of the buffers that
-    have room for them, and `misfits` where that is too little. `context` tells what was laid out in which order.
+    have room for them, and `misfits` where that is too little. `context` tells what was laid out in which order,
+    `experts` the stages of each expert of a routed node, whose policy made the last of the node's stages of them.
     """
 
     stages: tuple[Stage, ...]
@@ -42,6 +43,7 @@ class Lowered:
     occupancy: dict[str, Occupancy]
     filled_bytes: dict[str, int]
     misfits: tuple[Failure, ...]
+    experts: dict[str, ExpertWork]
     context: Context
 
 
@@ -56,6 +58,7 @@ def lower(workload: Workload, hardware: Hardware) -> Lowered:
     fused: dict[str, tuple[str, ...]] = {}
     swallowed: set[str] = set()
     kept: dict[str, int] = {}
+    experts: dict[str, ExpertWork] = {}
     needs: dict[str, tuple[str, ...]] = {}
     residency = Residency(context)
     filled: dict[str, int] = {}
@@ -88,7 +91,7 @@ def lower(workload: Workload, hardware: Hardware) -> Lowered:
                 misfits[need.failure.what] = need.failure
         if residency:
             residency.make(node, (tail[-1] if tail else node).outputs)
-        made = work.marked(_node_stages(context, node, placed, kept))
+        made = work.marked(_node_stages(context, node, placed, kept, experts))
         for memory, size in work.kept_bytes.items():
             kept[memory] = max(kept.get(memory, 0), size)
         if made:
@@ -112,11 +115,18 @@ def lower(workload: Workload, hardware: Hardware) -> Lowered:
         residency.occupancy,
         filled,
         tuple(misfits.values()),
+        experts,
         context,
     )
 
 
-def _node_stages(context: Context, node: Node, placed: tuple[Placed, ...], kept: dict[str, int]) -> tuple[Stage, ...]:
+def _node_stages(
+    context: Context,
+    node: Node,
+    placed: tuple[Placed, ...],
+    kept: dict[str, int],
+    experts: dict[str, ExpertWork],
+) -> tuple[Stage, ...]:
     common = [stage for p in placed if p.expert is None for stage in _layout(context, node, p, scope="all")]
     routing = context.workload.routing(node)
     if routing is None:
@@ -136,7 +146,7 @@ def _node_stages(context: Context, node: Node, placed: tuple[Placed, ...], kept:
         return single
 
     schedule = context.hardware.schedule
-    work = ExpertWork(node.name, routing, whole, visit)
+    work = experts[node.name] = ExpertWork(node.name, routing, whole, visit)
     for memory, size in kept_bytes(work, schedule).items():
         kept[memory] = max(kept.get(memory, 0), size)
     return (*common, *POLICIES[schedule.experts.order](work, schedule))

@@ -50,8 +50,8 @@ def concentrated(tokens: int, top_k: int, experts: int) -> Routing:
     """Every expert active, and the visits beyond one each on as few experts as possible, the last ones.
 
     Under expert-major order a layer takes the sum over experts of max(load of the next, cycles x queue): convex in
-    the queues, more for each active expert, and the last expert has no load to hide. No slower routing is known,
-    which is less than a proof.
+    the queues, more for each active expert, and the last expert has no load to hide. No slower routing is known there;
+    `sim/worst_case.py` has a proven bound.
     """
     last = experts - 1
     spare = experts - top_k + 1
@@ -65,10 +65,7 @@ def concentrated(tokens: int, top_k: int, experts: int) -> Routing:
 _ASSUMPTIONS: dict[str, tuple[Callable[[int, int, int], Routing], str]] = {
     "uniform": (uniform, "assumed uniform: all experts active, queues equal to one token"),
     "skewed": (skewed, "assumed skewed: popularity of experts falls as 1/rank"),
-    "worst-case": (
-        concentrated,
-        "assumed worst case of expert-major order: all experts active, most visits on the last",
-    ),
+    "concentrated": (concentrated, "assumed concentrated: all experts active, most visits on the last ones"),
 }
 
 
@@ -93,6 +90,10 @@ def _routing_for(graph: Graph, spec: str) -> Activity | None:
     if spec in _ASSUMPTIONS:
         make, source = _ASSUMPTIONS[spec]
         return Activity(source, FrozenMap({name: make(*shape) for name, shape in nodes.items()}))
+    if spec == "worst-case":
+        raise InputError(
+            "'worst-case' depends on the hardware: use `accelsim simulate --activity worst-case`, or 'concentrated'"
+        )
     if path.suffix != ".json" and not path.exists():
         raise InputError(
             f"'{spec}' is neither an activity file (.json) nor an assumption{did_you_mean(spec, _ASSUMPTIONS)}"

@@ -197,7 +197,7 @@ def time_frames(frames: Sequence[Frame], hardware: Hardware) -> Timing:
                 elif kept.get(place) != contents:
                     own.append(_reload(stage))
                 kept[place] = contents
-        own.extend(result.stages if index == 0 else _of_frame(result.stages, index, hardware))
+        own.extend(result.stages if index == 0 else of_frame(result.stages, index, hardware))
         loaded = {graph.parameters[name] for stage in own for name in stage.constants}
         before = used.get(index % chips)
         new_bytes.append(0 if before is None else _new_bytes(own, graph, before))
@@ -238,7 +238,7 @@ def _run(
     return program, run_program(program)
 
 
-def _of_frame(stages: Sequence[Stage], index: int, hardware: Hardware) -> Sequence[Stage]:
+def of_frame(stages: Sequence[Stage], index: int, hardware: Hardware) -> Sequence[Stage]:
     """Stages with prefetch groups of their own, unless the scope of prefetch is everything."""
     if hardware.schedule.prefetch == "all":
         return stages

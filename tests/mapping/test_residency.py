@@ -182,7 +182,7 @@ def _with_room(small: Hardware, what: str, words: int, banks: int, tmp_path: Pat
 
 def test_a_queue_longer_than_its_bank_does_not_fit(small: Hardware, tmp_path: Path) -> None:
     graph = moe_graph(tokens=12)
-    activity = activity_for(graph, "worst-case")
+    activity = activity_for(graph, "concentrated")
     longest = max(max(routing.queues) for routing in activity.routings.values())
     for words, fits in ((longest * 4, True), (longest * 4 - 1, False)):
         result = simulate(graph, _with_room(small, "expert-queue", words, 4, tmp_path), activity=activity)

@@ -194,7 +194,7 @@ def test_no_random_routing_is_slower_than_the_worst_case_of_expert_major_order(
 ) -> None:
     from accelsim.ir import Activity, FrozenMap, Routing
 
-    worst = replace(frame, activity=activity_for(frame.graph, "worst-case"))
+    worst = replace(frame, activity=activity_for(frame.graph, "concentrated"))
     bound = time_frames([worst], edge_moe).cycles
     random = np.random.default_rng(7)
     names = list(worst.activity.routings)
