@@ -16,6 +16,7 @@ from typing import Any
 from accelsim import version
 
 _PUBLIC = {
+    "accuracy": "accelsim.evaluate.accuracy",
     "calibrate": "accelsim.evaluate.calibrate",
     "compile": "accelsim.engine",
     "example_inputs": "accelsim.evaluate.models",

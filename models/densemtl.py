@@ -70,22 +70,23 @@ class DenseMTL(nn.Module):
     A single task still needs the first half of every decoder.
     """
 
-    def __init__(self, depth: int, channels: dict[str, int], *, task: str, exchange: bool = True) -> None:
+    def __init__(
+        self, encoder: nn.Module, heads: dict[str, Head], *, exchange: ExchangeBlock | None, task: str
+    ) -> None:
         super().__init__()
-        self.wanted = tuple(channels) if task == ALL else (task,)
-        self.encoder = Encoder(depth)
-        self.heads = nn.ModuleDict({name: Head(count) for name, count in channels.items()})
-        self.exchange = (
-            ExchangeBlock(tuple(channels), DECODER_CHANNELS[EXCHANGE_LEVEL], scale=EXCHANGE_SCALE) if exchange else None
-        )
+        self.wanted = tuple(heads) if task == ALL else (task,)
+        self.encoder = encoder
+        self.heads = nn.ModuleDict(heads)
+        self.exchange = exchange
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
         features = self.encoder(image)
         decoded = {name: head.before(features) for name, head in self.heads.items()}
-        maps = tuple(self.heads[name].after(self._exchanged(decoded, name)) for name in self.wanted)
+        maps = tuple(self.heads[name].after(self.exchanged(decoded, name)) for name in self.wanted)
         return maps if len(maps) > 1 else maps[0]
 
-    def _exchanged(self, decoded: dict[str, Tensor], task: str) -> Tensor:
+    def exchanged(self, decoded: dict[str, Tensor], task: str) -> Tensor:
+        """Features of `task` after what the other tasks tell it, where there is an exchange."""
         return decoded[task] if self.exchange is None else self.exchange(decoded, task)
 
 
@@ -119,7 +120,9 @@ def assemble(task: str, *, dataset: str, tasks: tuple[str, ...], depth: int, exc
         raise ValueError(f"tasks must be two or more of {', '.join(channels)}, each once, not {', '.join(tasks)}")
     if task != ALL and task not in tasks:
         raise ValueError(f"{task!r} is not a task here; there are {', '.join((ALL, *tasks))}")
-    return DenseMTL(depth, {name: channels[name] for name in tasks}, task=task, exchange=exchange)
+    heads = {name: Head(channels[name]) for name in tasks}
+    block = ExchangeBlock(tasks, DECODER_CHANNELS[EXCHANGE_LEVEL], scale=EXCHANGE_SCALE) if exchange else None
+    return DenseMTL(Encoder(depth), heads, exchange=block, task=task)
 
 
 def example(

@@ -43,14 +43,14 @@ class ConvNormReLU(nn.Module):
 
 
 class ASPP(nn.Module):
-    """Atrous spatial pyramid pooling: a 1x1, three dilated 3x3 and the mean of the image, projected to 256 channels."""
+    """Atrous spatial pyramid pooling: a 1x1, dilated 3x3 and the mean of the image, projected to `width` channels."""
 
-    def __init__(self, inputs: int) -> None:
+    def __init__(self, inputs: int, width: int, *, rates: Sequence[int] = ASPP_RATES) -> None:
         super().__init__()
-        self.point = ConvNormReLU(inputs, ASPP_WIDTH)
-        self.dilated = nn.ModuleList(ConvNormReLU(inputs, ASPP_WIDTH, kernel=3, dilation=rate) for rate in ASPP_RATES)
-        self.pooled = ConvNormReLU(inputs, ASPP_WIDTH)
-        self.project = ConvNormReLU((2 + len(ASPP_RATES)) * ASPP_WIDTH, ASPP_WIDTH)
+        self.point = ConvNormReLU(inputs, width)
+        self.dilated = nn.ModuleList(ConvNormReLU(inputs, width, kernel=3, dilation=rate) for rate in rates)
+        self.pooled = ConvNormReLU(inputs, width)
+        self.project = ConvNormReLU((2 + len(rates)) * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         mean = self.pooled(x.mean(dim=(2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
@@ -87,26 +87,36 @@ class Level(nn.Module):
 class Head(nn.Module):
     """The decoder of one task, cut in two at the exchange, with the output of each half.
 
-    `early` is the output before the exchange, which only training needs.
+    `skips` and `widths` are the channels of the encoder and of the decoder by level, finest first. `early` is the
+    output before the exchange, which only training needs.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(
+        self,
+        channels: int,
+        *,
+        widths: Sequence[int] = DECODER_CHANNELS,
+        skips: Sequence[int] = ENCODER_CHANNELS,
+        rates: Sequence[int] = ASPP_RATES,
+    ) -> None:
         super().__init__()
-        widths, skips = DECODER_CHANNELS, ENCODER_CHANNELS
-        self.level4 = Level(ASPP(skips[4]), widths[4], skips[3], double=False)
-        self.level3 = Level(Block(widths[4], widths[3]), widths[3], skips[2], double=True)
-        self.level2 = Level(Block(widths[3], widths[2]), widths[2], skips[1], double=True)
-        self.level1 = Level(Block(widths[2], widths[1]), widths[1], skips[0], double=True)
+        top = len(widths) - 1
+        pyramid = ASPP(skips[top], widths[top], rates=rates)
+        self.add_module(f"level{top}", Level(pyramid, widths[top], skips[top - 1], double=False))
+        for index in range(top - 1, 0, -1):
+            reduce = Block(widths[index + 1], widths[index])
+            self.add_module(f"level{index}", Level(reduce, widths[index], skips[index - 1], double=True))
+        self._upper = tuple(f"level{index}" for index in range(top, 0, -1))
         self.early = nn.Conv2d(widths[1], channels, 1)
         self.level0 = Level(Block(widths[1], widths[0]), widths[0], 0, double=True)
         self.output = nn.Conv2d(widths[0], channels, 1)
 
     def before(self, features: Sequence[Tensor]) -> Tensor:
-        """Features of the encoder, finest first -> what is exchanged: [B, 128, Y/2, X/2]."""
-        x = self.level4(features[4], features[3])
-        x = self.level3(x, features[2])
-        x = self.level2(x, features[1])
-        return self.level1(x, features[0])
+        """Features of the encoder, finest first -> what is exchanged: [B, widths[1], Y/2, X/2]."""
+        *skips, x = features
+        for name, skip in zip(self._upper, reversed(skips), strict=True):
+            x = getattr(self, name)(x, skip)
+        return x
 
     def after(self, x: Tensor) -> Tensor:
         return self.output(self.level0(x))

@@ -114,7 +114,8 @@ def assemble(task: str, *, backbone: str, dataset: str, moe: bool, top_k: int, h
 
     blocks = [Block(size.width, size.heads, moe=mixture() if moe and index % 2 else None) for index in range(DEPTH)]
     rows, columns = data.grid
-    encoder = Encoder(size.width, blocks, patch=PATCH, patches=rows * columns)
+    embed = nn.Conv2d(3, size.width, kernel_size=PATCH, stride=PATCH)
+    encoder = Encoder(size.width, blocks, embed=embed, patches=rows * columns)
     return M3ViT(encoder, Decoder(size.width, channels, grid=data.grid))
 
 

@@ -118,11 +118,14 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The vision transformer: image [B, 3, Y, X] -> tokens [B, N, D], with no norm at its end."""
+    """The vision transformer: image [B, 3, Y, X] -> tokens [B, N, D], with no norm at its end.
 
-    def __init__(self, width: int, blocks: Sequence[Block], *, patch: int, patches: int) -> None:
+    `embed` makes one vector of width D of every patch: image -> [B, D, rows, columns].
+    """
+
+    def __init__(self, width: int, blocks: Sequence[Block], *, embed: nn.Module, patches: int) -> None:
         super().__init__()
-        self.patch_embed = nn.Conv2d(3, width, kernel_size=patch, stride=patch)
+        self.patch_embed = embed
         self.class_token = nn.Parameter(torch.empty(1, 1, width))
         self.position = nn.Parameter(torch.empty(1, 1 + patches, width))
         self.blocks = nn.ModuleList(blocks)
@@ -151,16 +154,19 @@ class Stage(nn.Module):
 class Decoder(nn.Module):
     """The head of one task: tokens [B, N, D] -> [B, channels, 16 rows, 16 columns], rows x columns patches.
 
-    Five convolutions and four bilinear doublings. The published code then resizes to the size of the image,
-    which the map already has. The cross-task distillation of the training recipe is absent.
+    Five convolutions and four bilinear doublings, or another number of `stages` with as many doublings. The published
+    code then resizes to the size of the image, which the map already has. The cross-task distillation of the training
+    recipe is absent.
     """
 
-    def __init__(self, width: int, channels: int, *, grid: tuple[int, int]) -> None:
+    def __init__(
+        self, width: int, channels: int, *, grid: tuple[int, int], hidden: int = DECODER_WIDTH, stages: int = 4
+    ) -> None:
         super().__init__()
         self.grid = grid
         self.norm = nn.LayerNorm(width, eps=EPSILON)
-        self.stages = nn.ModuleList(Stage(inputs, DECODER_WIDTH) for inputs in (width, *[DECODER_WIDTH] * 3))
-        self.head = nn.Conv2d(DECODER_WIDTH, channels, kernel_size=1)
+        self.stages = nn.ModuleList(Stage(inputs, hidden) for inputs in (width, *[hidden] * (stages - 1)))
+        self.head = nn.Conv2d(hidden, channels, kernel_size=1)
 
     def forward(self, tokens: Tensor) -> Tensor:
         batch, _, width = tokens.shape

@@ -8,7 +8,7 @@ of ZitongYu/CDCN, the cascade that of Visual-Attention-Network/VAN-Classificatio
 from __future__ import annotations
 
 import torch
-from densemtl_parts import ASPP, ASPP_WIDTH, ConvNormReLU
+from densemtl_parts import ASPP, ASPP_RATES, ASPP_WIDTH, ConvNormReLU
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -74,16 +74,23 @@ class CascadeLargeKernel(nn.Module):
 
 
 class Decoder(nn.Module):
-    """DeepLab-v3+'s: features at 1/16 and 1/4 -> logits [B, classes, Y/4, X/4]."""
+    """DeepLab-v3+'s: `high` channels at 1/16 and `low` channels at 1/4 of the image -> logits [B, classes, Y/4, X/4]."""
 
-    def __init__(self, high: int, low: int, classes: int) -> None:
+    def __init__(
+        self,
+        high: int,
+        low: int,
+        classes: int,
+        *,
+        width: int = ASPP_WIDTH,
+        low_width: int = LOW_WIDTH,
+        rates: tuple[int, ...] = ASPP_RATES,
+    ) -> None:
         super().__init__()
-        self.pyramid = ASPP(high)
-        self.low = ConvNormReLU(low, LOW_WIDTH)
-        self.refine = nn.ModuleList(
-            ConvNormReLU(inputs, ASPP_WIDTH, kernel=3) for inputs in (ASPP_WIDTH + LOW_WIDTH, ASPP_WIDTH)
-        )
-        self.classify = nn.Conv2d(ASPP_WIDTH, classes, 1)
+        self.pyramid = ASPP(high, width, rates=rates)
+        self.low = ConvNormReLU(low, low_width)
+        self.refine = nn.ModuleList(ConvNormReLU(inputs, width, kernel=3) for inputs in (width + low_width, width))
+        self.classify = nn.Conv2d(width, classes, 1)
 
     def forward(self, high: Tensor, low: Tensor) -> Tensor:
         low = self.low(low)

@@ -28,6 +28,7 @@ COMMANDS = {
     "run": LazyCommand("accelsim.cli.run:run", "trace, execute, verify, time and report a model on hardware"),
     "simulate": LazyCommand("accelsim.cli.simulate:simulate", "time a model on hardware, without executing it"),
     "verify": LazyCommand("accelsim.cli.verify:verify", "compare our outputs with PyTorch's and ONNX Runtime's"),
+    "evaluate": LazyCommand("accelsim.cli.evaluate:evaluate", "the accuracy of a model on held-out data"),
     "sweep": LazyCommand("accelsim.cli.sweep:sweep", "time many points of models, variants and hardware"),
     "pareto": LazyCommand("accelsim.cli.pareto:pareto", "the points of a sweep that no other beats"),
     "report": LazyCommand("accelsim.cli.report:report", "one HTML file of a sweep"),

@@ -158,7 +158,9 @@ def chosen_tasks(task: str | None, tasks: str | None) -> tuple[str, ...]:
     return names
 
 
-def parsed_settings(settings: Sequence[str]) -> dict[str, object]:
+def parsed_settings(
+    settings: Sequence[str], *, option: str = "-s", example: str = "links.weights.port_width='256 bit'"
+) -> dict[str, object]:
     """'-s a.b=c' words as a dict, values read as in a hardware file.
 
     Raises click.UsageError for a word without '=' and for a path given twice.
@@ -169,9 +171,9 @@ def parsed_settings(settings: Sequence[str]) -> dict[str, object]:
     for setting in settings:
         path, equals, value = setting.partition("=")
         if not equals or not path.strip():
-            raise click.UsageError(f"-s {setting!r} is not PATH=VALUE, such as -s links.weights.port_width='256 bit'")
+            raise click.UsageError(f"{option} {setting!r} is not PATH=VALUE, such as {option} {example}")
         if path.strip() in values:
-            raise click.UsageError(f"-s {path.strip()} is given twice")
+            raise click.UsageError(f"{option} {path.strip()} is given twice")
         values[path.strip()] = parse_scalar(value.strip())
     return values
 

@@ -53,9 +53,9 @@ _PLAIN_EVERY_S = 20.0
 
 
 @contextmanager
-def point_progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Hands out the function that counts points: a bar with rate and remaining time on a terminal, elsewhere a plain
-    line now and then."""
+def point_progress(total: int, *, quiet: bool, unit: str = "points") -> Iterator[Callable[[int], None]]:
+    """Hands out the function that counts points, or what `unit` says: a bar with rate and remaining time on a terminal,
+    elsewhere a plain line now and then."""
     if quiet or not total:
         yield lambda points: None
     elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
@@ -69,10 +69,10 @@ def point_progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]
             TimeRemainingColumn,
         )
 
-        rate = TextColumn("{task.fields[rate]} points/s")
+        rate = TextColumn(f"{{task.fields[rate]}} {unit}/s")
         columns = (TaskProgressColumn(), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task("points", total=total, rate="-")
+            task = bar.add_task(unit, total=total, rate="-")
             started = time.perf_counter()
 
             def advance(points: int) -> None:
@@ -82,10 +82,10 @@ def point_progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]
 
             yield advance
     else:
-        yield _plain_count(total)
+        yield _plain_count(total, unit)
 
 
-def _plain_count(total: int) -> Callable[[int], None]:
+def _plain_count(total: int, unit: str) -> Callable[[int], None]:
     started = said = time.perf_counter()
     count = 0
 
@@ -97,6 +97,6 @@ def _plain_count(total: int) -> Callable[[int], None]:
             said = now
             rate = count / max(now - started, 1e-9)
             left = (total - count) / rate
-            click.echo(f"accelsim: {count:,} of {total:,} points, {rate:,.0f} a second, {left:,.0f} s left", err=True)
+            click.echo(f"accelsim: {count:,} of {total:,} {unit}, {rate:,.0f} a second, {left:,.0f} s left", err=True)
 
     return advance

@@ -23,7 +23,11 @@ def _add_bias_relu(x: Array, bias: Array) -> None:
 _ACTIVATIONS: dict[str, Callable[[Array, Array], None]] = {"gelu": add_bias_gelu, "relu": _add_bias_relu}
 
 
+_FORCED, _POSITIONS = 6, 7
+
+
 def prepare_moe(operands: Operands) -> Kernel | None:
+    """Experts of two layers or of one, whose packed matrices are laid out anew for each expert."""
     if any(t is not None and t.dtype != FLOAT32 for t in operands.inputs[:6]):
         return None
     attrs, team = operands.node.attrs, operands.team
@@ -31,14 +35,19 @@ def prepare_moe(operands: Operands) -> Kernel | None:
     renormalise = flag("moe", attrs, "renormalise")
     assert operands.spec.routing_shape is not None
     tokens, top_k, experts = operands.spec.routing_shape(operands.inputs, attrs)
-    _, hidden, width = operands.shape(2)
+    width, hidden, outputs = operands.shape(0)[-1], operands.shape(3)[1], operands.outputs[0].shape[-1]
+    given = [tensor is not None for tensor in operands.inputs] + [False] * (_POSITIONS + 1 - len(operands.inputs))
+    two_layers, packed = given[4], given[_POSITIONS]
 
     def run(call: Call) -> None:
         x = rows_of(call.input(0))
         y, ids, gates = (rows_of(output) for output in call.outputs)
         logits, starts, order, results, *own = call.scratch
-        gate_w, w1, b1, w2, b2 = (call.input(i) for i in range(1, 6))
-        forced = call.optional(6) if call.forced is None else call.forced
+        gate_w, w1, b1 = (call.input(i) for i in range(1, 4))
+        w2, b2, positions = (call.optional(i) for i in (4, 5, _POSITIONS))
+        forced = call.optional(_FORCED) if call.forced is None else call.forced
+        if positions is not None:
+            check_indices("moe", "positions", positions, hidden * width)
         if forced is not None:
             check_indices("moe", "forced_ids", forced, experts)
             ids[:] = rows_of(forced)
@@ -49,27 +58,38 @@ def prepare_moe(operands: Operands) -> Kernel | None:
         sort_by_expert(ids, starts, order)
 
         def serve(expert: int, worker: int) -> None:
-            gathered, inner = own[2 * worker : 2 * worker + 2]
+            gathered, spare = own[2 * worker : 2 * worker + 2]
+            matrix = w1[expert]
+            if positions is not None:
+                spare[:] = 0
+                spare.reshape(-1)[positions] = matrix
+                matrix = spare
             # A queue is longer than the tokens only where forced ids name an expert twice for one token.
             for first in range(starts[expert], starts[expert + 1], tokens):
                 part = slice(first, min(first + tokens, starts[expert + 1]))
                 rows = part.stop - first
                 gather_tokens(x, order[part], top_k, gathered[:rows])
-                np.matmul(gathered[:rows], w1[expert].T, out=inner[:rows])
-                activate(inner[:rows], b1[expert])
-                np.matmul(inner[:rows], w2[expert].T, out=results[part])
+                if w2 is None:
+                    np.matmul(gathered[:rows], matrix.T, out=results[part])
+                    continue
+                np.matmul(gathered[:rows], matrix.T, out=spare[:rows])
+                activate(spare[:rows], b1[expert])
+                np.matmul(spare[:rows], w2[expert].T, out=results[part])
 
         team.each(experts, serve)
+        bias = b1 if b2 is None else b2
         y[:] = 0
         for expert in range(experts):  # in order, so that sums do not depend on which expert was done first
             part = slice(starts[expert], starts[expert + 1])
-            combine_tokens(results[part], b2[expert], order[part], gates, y)
+            combine_tokens(results[part], bias[expert], order[part], gates, y)
 
+    # A worker has room for the hidden values of its queue, or for the matrix of an expert that is packed.
+    room = (tokens, hidden) if two_layers else (hidden, width) if packed else (0, 0)
     scratch = (
         Tensor((tokens, experts)),
         Tensor((experts + 1,), INT64),
         Tensor((tokens * top_k,), INT64),
-        Tensor((tokens * top_k, width)),
-        *(Tensor((tokens, width)), Tensor((tokens, hidden))) * min(team.threads, experts),
+        Tensor((tokens * top_k, outputs)),
+        *(Tensor((tokens, width)), Tensor(room)) * min(team.threads, experts),
     )
     return Kernel(run, scratch=scratch, forcible=True)

@@ -31,6 +31,22 @@ def told_routings(graph: Graph, tensors: Mapping[str, Array]) -> dict[str, Routi
     return found
 
 
+def routing_tensors(graph: Graph) -> tuple[str, ...]:
+    """What another engine must tell for `told_routings`: ids and gates of every routed node."""
+    return tuple(
+        name
+        for node in graph.nodes
+        for role, name in zip(op_spec(node.op).outputs, node.outputs, strict=True)
+        if op_spec(node.op).routed and role in ("ids", "gates")
+    )
+
+
+def router_inputs(graph: Graph) -> tuple[str, ...]:
+    """What `flip_margins` needs of our run: what the gates of routed nodes read."""
+    read = (name for node in graph.nodes if op_spec(node.op).routed for name in node.inputs)
+    return tuple(dict.fromkeys(name for name in read if name and name not in graph.parameters))
+
+
 def flip_margins(
     graph: Graph, ours: Activity, theirs: Mapping[str, Routing], forced: Mapping[str, Array]
 ) -> tuple[float, ...]:

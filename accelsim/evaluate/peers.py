@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -71,14 +71,24 @@ class RunningPeer:
     log: Path
 
     def wait(self) -> tuple[PeerResult, ...]:
-        """Raises the error that the process ended with, with the end of what it wrote."""
+        """What it computed. Raises what `finish` does."""
+        self.finish()
+        return tuple(PeerResult(*read_result(path)) for path in self.results)
+
+    def finish(self) -> None:
+        """Wait for its end. Raises the error that it ended with, with the end of what it wrote."""
         code = self.process.wait()
         if code:
             lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             tail = "\n".join(lines[-_TAIL_LINES:]) or "it wrote nothing"
             kind = _ERRORS.get(code, InternalError)
             raise kind(f"running the model in {self.peer.name} failed (exit code {code}): {tail}")
-        return tuple(PeerResult(*read_result(path)) for path in self.results)
+
+    def end(self) -> None:
+        """End it if it still runs."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
 
 def chosen_peers(names: Collection[str]) -> tuple[Peer, ...]:
@@ -113,20 +123,53 @@ def peers_of(loaded: LoadedModel, names: Collection[str] | None) -> tuple[Peer, 
 
 @contextmanager
 def running_peers(
-    loaded: LoadedModel, peers: Collection[Peer], folder: Path, *, threads: int = 1
+    loaded: LoadedModel,
+    peers: Collection[Peer],
+    folder: Path,
+    *,
+    tensors: tuple[str, ...] | None = None,
+    threads: int = 1,
 ) -> Iterator[tuple[RunningPeer, ...]]:
-    """Start every peer on both example inputs of a model; whoever still runs on leaving is ended."""
+    """Start every peer on both example inputs of a model; whoever still runs on leaving is ended.
+
+    They tell the outputs and `tensors` of the graph (None: every one that they can).
+    """
+    job = _job(loaded, (loaded.inputs, loaded.other_inputs), folder, threads)
+    started: list[RunningPeer] = []
+    try:
+        started.extend(_start(peer, job, folder) for peer in peers)
+        yield tuple(started)
+    finally:
+        for running in started:
+            running.end()
+
+
+def peer_outputs(
+    loaded: LoadedModel, peer: Peer, inputs: Sequence[Mapping[str, Array]], folder: Path, *, threads: int = 1
+) -> Iterator[Mapping[str, Array]]:
+    """The outputs of a model for each of many inputs, from one process. Raises what `RunningPeer.wait` does."""
+    running = _start(peer, _job(loaded, inputs, folder, threads), folder)
+    try:
+        running.finish()
+        for path in running.results:
+            yield read_result(path)[0]
+    finally:
+        running.end()
+
+
+def _job(loaded: LoadedModel, inputs: Sequence[Mapping[str, Array]], folder: Path, threads: int) -> Job:
+    """The model and its inputs as files in `folder`."""
     graph_folder = loaded.stored
     if graph_folder is None:
         graph_folder = folder / "graph"
         save_graph(loaded.graph, graph_folder)
-    inputs = tuple(folder / f"input{index}.safetensors" for index in range(2))
-    for path, arrays in zip(inputs, (loaded.inputs, loaded.other_inputs), strict=True):
+    paths = tuple(folder / f"input{index}.safetensors" for index in range(len(inputs)))
+    for path, arrays in zip(paths, inputs, strict=True):
         write_tensors(path, {**arrays, **loaded.fixed})
     spec = loaded.spec
-    job = Job(
+    return Job(
         graph=str(graph_folder),
-        inputs=tuple(str(path) for path in inputs),
+        inputs=tuple(str(path) for path in paths),
         results=(),
         threads=threads,
         model=spec.name,
@@ -136,15 +179,6 @@ def running_peers(
         task=loaded.task,
         scope=spec.scope,
     )
-    started: list[RunningPeer] = []
-    try:
-        started.extend(_start(peer, job, folder) for peer in peers)
-        yield tuple(started)
-    finally:
-        for running in started:
-            if running.process.poll() is None:
-                running.process.kill()
-                running.process.wait()
 
 
 def _start(peer: Peer, job: Job, folder: Path) -> RunningPeer:

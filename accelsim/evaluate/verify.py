@@ -1,4 +1,7 @@
-"""Are the numbers right: our engine beside PyTorch and ONNX Runtime, on two inputs, node by node."""
+"""Are the numbers right: our engine beside PyTorch and ONNX Runtime, on two inputs, node by node.
+
+Of models whose tensors are too many to be held several times over, the outputs alone are compared.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,13 @@ import numpy as np
 from accelsim.engine import Executable, Run, compile
 from accelsim.engine.compare import (
     Comparison,
+    Difference,
     NodeComparison,
     compare_nodes,
     compare_outputs,
     compare_tensor,
 )
-from accelsim.evaluate.flips import flip_margins, told_routings
+from accelsim.evaluate.flips import flip_margins, router_inputs, routing_tensors, told_routings
 from accelsim.evaluate.peers import Peer, PeerResult, peers_of, running_peers
 from accelsim.frontends.catalogue import LoadedModel
 from accelsim.ir import Graph
@@ -29,6 +33,8 @@ from accelsim.results.equivalence import Equivalence, EquivalenceEntry, NodeDiff
 
 _WORST = 5
 
+NODE_BY_NODE_BYTES = 3 * 2**29
+"""Two runs in each of three engines hold all tensors: 1.5 GiB of them are 9 GiB."""
 
 TOLERANCE = 1e-4
 _ROUNDINGS = 8  # engines round at other places; single errors of a rounding add up over the depth of a model
@@ -41,14 +47,27 @@ def tolerance_of(graph: Graph) -> float:
     return max([TOLERANCE, *(_ROUNDINGS * error for dtype, error in _HALF_SPACING.items() if dtype in used)])
 
 
+def compares_nodes(graph: Graph) -> bool:
+    """Whether the graph is small enough to be compared node by node."""
+    made = (graph.tensors[name].size_bytes for node in graph.nodes for name in node.outputs if name)
+    return sum(made) <= NODE_BY_NODE_BYTES
+
+
 @dataclass(frozen=True)
 class _OnInput:
-    """Our run beside a peer's on one input; `forced` is ours with the peer's routing, if a token flipped."""
+    """Our run beside a peer's on one input; `forced` is ours with the peer's routing, if a token flipped.
+
+    `nodes` is None where the outputs alone are compared.
+    """
 
     outputs: Comparison
-    nodes: NodeComparison
+    nodes: NodeComparison | None
     margins: tuple[float, ...] = ()
     forced: Comparison | None = None
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        return self.nodes.differences if self.nodes is not None else ()
 
 
 def verify_model(
@@ -56,6 +75,7 @@ def verify_model(
     *,
     against: Collection[str] | None = None,
     tolerance: float | None = None,
+    nodes: bool | None = None,
     executable: Executable | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Equivalence:
@@ -65,26 +85,28 @@ def verify_model(
     `tolerance` stands for `tolerance_of` the graph. An
     engine is `ok` where the outputs are within `tolerance`; or, where tokens took other experts, if ours
     preferred its own by at most `tolerance` and the outputs agree once ours follows the other's routing.
-    `first_bad` is then looked for under that routing. `executable` saves compiling the graph again. Raises
-    InputError for an unknown engine, MissingExtraError for one that is not installed, and the error that an
-    engine ends with.
+    `first_bad` is then looked for under that routing. Without `nodes` (None: what `compares_nodes` says) the outputs
+    alone are compared, which takes less memory. `executable` saves compiling the graph again. Raises InputError for an
+    unknown engine, MissingExtraError for one that is not installed, and the error that an engine ends with.
     """
     tell = progress or (lambda step: None)
     tolerance = tolerance_of(loaded.graph) if tolerance is None else tolerance
+    nodes = compares_nodes(loaded.graph) if nodes is None else nodes
+    tensors = None if nodes else routing_tensors(loaded.graph)
     peers = peers_of(loaded, against)
     with TemporaryDirectory(prefix="accelsim-verify-") as folder:
         tell(f"running {', '.join(peer.name for peer in peers)} and our engine")
-        with running_peers(loaded, peers, Path(folder)) as running:
+        with running_peers(loaded, peers, Path(folder), tensors=tensors) as running:
             exe = executable or compile(loaded.graph)
             inputs = (loaded.inputs, loaded.other_inputs)
-            ours = tuple(exe(dict(given), keep="all") for given in inputs)
+            ours = tuple(exe(dict(given), keep="all" if nodes else None) for given in inputs)
             entries: list[EquivalenceEntry] = []
             differ = [_differ(ours[0].outputs, ours[1].outputs, tolerance)]
             for peer_running in running:
                 tell(f"comparing with {peer_running.peer.name}")
                 theirs = peer_running.wait()
                 found = [
-                    _compare(exe, dict(given), run, result, tolerance)
+                    _compare(exe, dict(given), run, result, tolerance, nodes=nodes)
                     for given, run, result in zip(inputs, ours, theirs, strict=True)
                 ]
                 entries.append(_entry(peer_running.peer, found, tolerance))
@@ -92,16 +114,23 @@ def verify_model(
     return Equivalence(tuple(entries), inputs_differ=all(differ), tolerance=tolerance)
 
 
-def _compare(exe: Executable, inputs: dict[str, Array], ours: Run, theirs: PeerResult, tolerance: float) -> _OnInput:
+def _compare(
+    exe: Executable, inputs: dict[str, Array], ours: Run, theirs: PeerResult, tolerance: float, *, nodes: bool
+) -> _OnInput:
     graph = exe.graph
+
+    def compared(run: Run) -> NodeComparison | None:
+        return compare_nodes(graph, run.kept, theirs.tensors, tolerance) if nodes else None
+
     outputs = compare_outputs(ours.outputs, theirs.outputs, tolerance)
     routings = told_routings(graph, theirs.tensors)
     if all(ours.activity.routings[name].ids == routing.ids for name, routing in routings.items()):
-        return _OnInput(outputs, compare_nodes(graph, ours.kept, theirs.tensors, tolerance))
-    forced = exe(inputs, routing=Activity("peer", FrozenMap(routings)), keep="all")
+        return _OnInput(outputs, compared(ours))
+    kept = "all" if nodes else router_inputs(graph)
+    forced = exe(inputs, routing=Activity("peer", FrozenMap(routings)), keep=kept)
     return _OnInput(
         outputs,
-        compare_nodes(graph, forced.kept, theirs.tensors, tolerance),
+        compared(forced),
         flip_margins(graph, ours.activity, routings, forced.kept),
         compare_outputs(forced.outputs, theirs.outputs, tolerance),
     )
@@ -110,14 +139,14 @@ def _compare(exe: Executable, inputs: dict[str, Array], ours: Run, theirs: PeerR
 def _entry(peer: Peer, found: list[_OnInput], tolerance: float) -> EquivalenceEntry:
     margins = tuple(margin for one in found for margin in one.margins)
     forced = [one.forced for one in found if one.forced is not None]
-    bad = [one.nodes.first_bad for one in found if one.nodes.first_bad is not None]
-    worst = sorted((d for one in found for d in one.nodes.differences), key=lambda d: -d.max_rel_err)
+    bad = [one.nodes.first_bad for one in found if one.nodes is not None and one.nodes.first_bad is not None]
+    worst = sorted((d for one in found for d in one.differences), key=lambda d: -d.max_rel_err)
     return EquivalenceEntry(
         engine=peer.name,
         max_abs_err=max(one.outputs.max_abs_err for one in found),
         max_rel_err=max(one.outputs.max_rel_err for one in found),
         ok=all(_ok(one, tolerance) for one in found),
-        nodes_compared=min(len(one.nodes.differences) for one in found),
+        nodes_compared=min(len(one.differences) for one in found),
         first_bad=bad[0].node if bad else None,
         routing_flips=len(margins),
         flip_margins=margins,

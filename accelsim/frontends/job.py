@@ -27,13 +27,14 @@ class Job:
     """Run a model on each of `inputs` (safetensors files) and write `results` (the same, one for each).
 
     A result holds the model's outputs as `output:<tensor>` and every other tensor of the graph that the
-    engine can show under its name. `graph` is the folder of the saved graph; `file`, `builder`, `arguments`
-    and `task` say how to build the plain module.
+    engine can show under its name, or only those of `tensors`. `graph` is the folder of the saved graph; `file`,
+    `builder`, `arguments` and `task` say how to build the plain module.
     """
 
     graph: str
     inputs: tuple[str, ...]
     results: tuple[str, ...]
+    tensors: tuple[str, ...] | None = None
     threads: int = 1
     model: str = ""
     file: str = ""
@@ -59,7 +60,8 @@ def read_job(path: Path) -> Job:
     """Raises InputError for what is not a job."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        return Job(**{**record, "inputs": tuple(record["inputs"]), "results": tuple(record["results"])})
+        names = {key: tuple(record[key]) for key in ("inputs", "results", "tensors") if record[key] is not None}
+        return Job(**{**record, **names})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a job: {type(error).__name__}: {error}") from None
 

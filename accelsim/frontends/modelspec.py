@@ -15,7 +15,7 @@ from accelsim.ir.frozen import FrozenMap
 from accelsim.shipped import shipped_dir
 
 CATALOGUE = "catalogue.yaml"
-_KEYS = {"builder", "arguments", "tasks", "hardware_scope", "title", "sources", "notes", "variants"}
+_KEYS = {"builder", "arguments", "tasks", "hardware_scope", "title", "sources", "notes", "variants", "data"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class ModelSpec:
 
     `tasks` is empty for a model with one output head that takes no task. `scope` is the module path of the
     part that hardware runs (empty: all of it). `variants` are other models that differ in one thing, by
-    that thing.
+    that thing. `data` are the prepared data that it was trained for, as `name` or `name/task` (empty: none).
     """
 
     name: str
@@ -37,6 +37,7 @@ class ModelSpec:
     sources: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     variants: FrozenMap[str, str] = field(default_factory=FrozenMap)
+    data: str = ""
 
     @property
     def is_onnx(self) -> bool:
@@ -118,4 +119,5 @@ def _entry(path: Path, name: str, entry: object) -> ModelSpec:
         sources=tuple(str(source) for source in entry.get("sources") or ()),
         notes=tuple(str(note) for note in entry.get("notes") or ()),
         variants=FrozenMap({str(key): str(other) for key, other in (entry.get("variants") or {}).items()}),
+        data=str(entry.get("data") or ""),
     )

@@ -10,6 +10,7 @@ from accelsim.errors import UnsupportedError
 from accelsim.frontends.onnx_nodes import Emit, OnnxNodes, number, whole
 from accelsim.ir.dtype import DType
 from accelsim.ir.graph import Node
+from accelsim.ops.fixed_point import fixed_limits
 
 _WINDOW = {
     "kernel": "kernel_shape",
@@ -140,12 +141,34 @@ def _quantize(to: OnnxNodes, node: Node) -> None:
     to.add("QuantizeLinear", [node.inputs[0], scale, zero], y, axis=node.attrs["axis"])
 
 
+def _fixed_point(to: OnnxNodes, node: Node) -> None:
+    x, (y,) = node.inputs[0], node.outputs
+    fraction, low, high = fixed_limits(node.attrs)
+
+    def like(name: str, value: float) -> str:
+        return to.like(f"{y}/{name}", value, x)
+
+    scale, least, most = like("scale", 2.0**fraction), like("low", low), like("high", high)
+    steps = to.add("Mul", [x, scale], f"{y}/steps")
+    if node.attrs["rounding"] == "nearest-up":
+        steps = to.add("Add", [steps, like("half", 0.5)], f"{y}/raised")
+    steps = to.add("Round" if node.attrs["rounding"] == "nearest-even" else "Floor", [steps], f"{y}/rounded")
+    if node.attrs["overflow"] == "wrap":
+        span = like("span", high - low + 1)
+        spans = to.add("Div", [to.add("Sub", [steps, least], f"{y}/above"), span], f"{y}/spans")
+        turns = to.add("Mul", [to.add("Floor", [spans], f"{y}/whole"), span], f"{y}/turns")
+        wrapped = to.add("Sub", [steps, turns], f"{y}/wrapped")
+        steps = to.add("Where", [to.add("IsInf", [steps], f"{y}/infinite"), steps, wrapped], f"{y}/finite")
+    to.add("Div", [to.add("Clip", [steps, least, most], f"{y}/stored"), scale], y)
+
+
 NETWORK_FORMS: Mapping[str, Emit] = {
     "avg_pool2d": _windowed("AveragePool"),
     "batch_norm": _batch_norm,
     "conv2d": _windowed("Conv"),
     "conv_transpose2d": _windowed("ConvTranspose"),
     "dequantize_linear": _along_axis("DequantizeLinear"),
+    "fixed_point": _fixed_point,
     "group_norm": _group_norm,
     "instance_norm": _instance_norm,
     "layer_norm": _layer_norm,

@@ -12,8 +12,9 @@ from accelsim.frontends.onnx_nodes import element_type
 from accelsim.ir.graph import Graph
 
 
-def part_of_file(path: Path, graph: Graph) -> onnx.ModelProto | None:
-    """The model of `path` from the graph's inputs on, with every tensor that both have as an output.
+def part_of_file(path: Path, graph: Graph, tensors: Collection[str] | None = None) -> onnx.ModelProto | None:
+    """The model of `path` from the graph's inputs on, with its outputs and `tensors` (None: every tensor that both
+    have) as outputs.
 
     Weights outside of the file stay there. None where the graph begins or ends inside of an operator or a
     function of the file: then the file has no tensor of that name.
@@ -25,7 +26,8 @@ def part_of_file(path: Path, graph: Graph) -> onnx.ModelProto | None:
     outputs = {output.name: output for output in file.output}
     if not made.issuperset(set(graph.inputs) - given) or not (made | given | _held(file)).issuperset(graph.outputs):
         return None
-    shown = [name for node in graph.nodes for name in node.outputs if name in made]
+    asked = [name for node in graph.nodes for name in node.outputs] if tensors is None else tensors
+    shown = [name for name in asked if name in made]
     wanted = dict.fromkeys([*graph.outputs, *shown])
     nodes = _needed(file, wanted, graph.inputs)
     read = {name for node in nodes for name in _names_read(node)}

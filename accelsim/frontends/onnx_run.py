@@ -25,20 +25,21 @@ _FOLDER = "session.model_external_initializers_file_folder_path"  # onnxruntime_
 
 
 def run(job: Job) -> None:
-    """Run the file or the graph with every tensor as an output, on each input, and write the results."""
+    """Run the file or the graph with what the job asks for as outputs, on each input, and write the results."""
     graph = load_graph(Path(job.graph))
-    session = _session(Path(job.file), graph, job.threads)
+    session = _session(Path(job.file), graph, job)
     for source, result in zip(job.inputs, job.results, strict=True):
         made = run_session(session, read_tensors(Path(source)))
         write_result(result, {name: made[name] for name in graph.outputs}, made)
 
 
-def _session(file: Path, graph: Graph, threads: int) -> onnxruntime.InferenceSession:
-    part = part_of_file(file, graph) if file.suffix == ".onnx" else None
+def _session(file: Path, graph: Graph, job: Job) -> onnxruntime.InferenceSession:
+    part = part_of_file(file, graph, job.tensors) if file.suffix == ".onnx" else None
     if part is not None:
-        return open_session(part.SerializeToString(), folder=file.parent, threads=threads)
+        return open_session(part.SerializeToString(), folder=file.parent, threads=job.threads)
+    shown = "all" if job.tensors is None else job.tensors
     with TemporaryDirectory(prefix="accelsim-onnx-") as folder:
-        return open_session(export_onnx(graph, Path(folder) / "model.onnx", outputs="all"), threads=threads)
+        return open_session(export_onnx(graph, Path(folder) / "model.onnx", outputs=shown), threads=job.threads)
 
 
 def open_session(model: Path | bytes, *, folder: Path | None = None, threads: int = 1) -> onnxruntime.InferenceSession:

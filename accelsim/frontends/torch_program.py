@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import operator
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,14 +86,27 @@ class Program:
         constants = read_tensors(folder / _CONSTANTS_FILE)
         self._state |= {name: torch.tensor(array) for name, array in constants.items()}
 
-    def run(self, inputs: Sequence[torch.Tensor]) -> Tensors:
-        """Every value that the program computes, by the graph's tensor names."""
+    def run(self, inputs: Sequence[torch.Tensor], *, only: Collection[str] | None = None) -> Tensors:
+        """The values that the program computes, by the graph's tensor names: every one, or `only` those; then others
+        live no longer than they are read, and what comes after the last one is not computed."""
         values: dict[str, Any] = {**self._state, **dict(zip(self.inputs, inputs, strict=True))}
         made: Tensors = {}
-        for call in self._record["calls"]:
+        calls = self._record["calls"]
+        missing = None if only is None else set(only)
+        last = {name: index for index, call in enumerate(calls) for name in _names_read(call)}
+        for index, call in enumerate(calls):
+            if missing is not None and not missing:
+                break
             result = values[call["name"]] = self._call(call, values)
             parts = result if isinstance(result, list | tuple) else [result]
-            made |= {name: part for name, part in zip(call["tensors"], parts, strict=False) if name}
+            told = {name: part for name, part in zip(call["tensors"], parts, strict=False) if name}
+            if missing is not None:
+                told = {name: part for name, part in told.items() if name in missing}
+                missing -= set(told)
+                for name in {*_names_read(call), call["name"]}:
+                    if last.get(name, index) == index:
+                        values.pop(name, None)
+            made |= told
         return made
 
     def _call(self, call: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
@@ -101,6 +114,18 @@ class Program:
         if call["target"] == _SEMANTIC:
             return semantic_outputs(self._module, call["path"], args[0])
         return _function(call["target"])(*args, **{k: _decoded(a, values) for k, a in call["kwargs"].items()})
+
+
+def _names_read(argument: Any) -> Iterator[str]:
+    """Names of the values that a call, or an argument of one, reads."""
+    if isinstance(argument, list):
+        for item in argument:
+            yield from _names_read(item)
+    elif isinstance(argument, dict):
+        if "args" in argument:
+            yield from _names_read([*argument["args"], *argument["kwargs"].values()])
+        elif "value" in argument:
+            yield argument["value"]
 
 
 def _function(target: str) -> Any:

@@ -1,6 +1,7 @@
 """Run the user's plain module in a process of its own: `python -m accelsim.frontends.torch_run JOB.json`.
 
-The outputs are those of the module itself. What lies on the way comes from replaying its exported program.
+The outputs are those of the module itself. What lies on the way comes from replaying its exported program, as far as
+something of it is asked for.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def run(job: Job) -> None:
         inputs = [torch.tensor(arrays[name]).to(like.dtype) for name, like in zip(program.inputs, example, strict=True)]
         with torch.inference_mode():
             made = module(*inputs)
-            tensors = program.run(inputs)
+            tensors = program.run(inputs, only=job.tensors)
         results = torch.utils._pytree.tree_leaves(made)
         outputs = {name: to_array(value) for name, value in zip(program.outputs, results, strict=True)}
         write_result(result, outputs, {name: to_array(value) for name, value in tensors.items()})

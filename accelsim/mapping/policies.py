@@ -9,10 +9,12 @@ from accelsim.mapping.adapters import adapter_nests
 from accelsim.mapping.arranged import Arranged
 from accelsim.mapping.context import Context
 from accelsim.mapping.kernels import kernel_nests
+from accelsim.mapping.packed_experts import packed_nests
 
 _ARRANGES: Mapping[str, Callable[[Context, Node, tuple[LoopNest, ...]], Arranged]] = {
     "adapted_linear": adapter_nests,
     "dynamic_conv2d": kernel_nests,
+    "moe": packed_nests,
 }
 
 

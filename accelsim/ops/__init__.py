@@ -10,6 +10,7 @@ from accelsim.ops.cross_task import CROSS_TASK_ATTENTION
 from accelsim.ops.dynamic_conv import DYNAMIC_CONV2D
 from accelsim.ops.einsum import EINSUM
 from accelsim.ops.elementwise import BINARY
+from accelsim.ops.fixed_point import FIXED_POINT
 from accelsim.ops.indexing import GATHER, ONE_HOT, SCATTER_ADD
 from accelsim.ops.layout import CONCAT, EXPAND, RESHAPE, SLICE, TRANSPOSE
 from accelsim.ops.linear import GROUPED_LINEAR, LINEAR, MATMUL
@@ -41,7 +42,7 @@ BUILT_IN = (
     *(RESHAPE, TRANSPOSE, CONCAT, EXPAND, SLICE, TILE, REVERSE, SPLIT, DEPTH_TO_SPACE, SPACE_TO_DEPTH),
     *(TOP_K, ARGSORT, ARG_MAX, ARG_MIN, CUM_SUM, *REDUCTIONS),
     *(GATHER, SCATTER_ADD, ONE_HOT, GATHER_ELEMENTS, GATHER_ND, SCATTER_ELEMENTS, SCATTER_ND),
-    *(QUANTIZE_LINEAR, DEQUANTIZE_LINEAR),
+    *(QUANTIZE_LINEAR, DEQUANTIZE_LINEAR, FIXED_POINT),
     *(MOE, DYNAMIC_CONV2D, PIXEL_DIFFERENCE_CONV2D, ADAPTED_LINEAR, CROSS_TASK_ATTENTION),
 )
 

@@ -16,13 +16,14 @@ from accelsim.ops.build import GraphBuilder
 from accelsim.ops.spec import Attrs
 
 _ACTIVATIONS = ("gelu", "relu")
+_OPERANDS = 8
 
 
 def expand_dense(builder: GraphBuilder, inputs: tuple[str, ...], attrs: Attrs) -> tuple[str, ...]:
     """All experts on all tokens as batched products, weighted by gates that are zero where not taken."""
-    x, _, w1, b1, w2, b2 = inputs[:6]
+    x, _, _, b1, w2, b2, *_ = _all(inputs)
     tokens, top_k, experts = _counts(builder, inputs, attrs)
-    hidden, width = builder.tensors[w1].shape[1:]
+    hidden = builder.tensors[b1].shape[1]
     rows, ids, gates = _route(builder, inputs, attrs)
 
     marks = builder.add1("one_hot", (ids,), {"depth": experts}, name="gates.marks")
@@ -32,24 +33,26 @@ def expand_dense(builder: GraphBuilder, inputs: tuple[str, ...], attrs: Attrs) -
     by_expert = builder.add1("transpose", (spread,), {"perm": (1, 0)}, name="gates.by_expert")
     weights = builder.add1("reshape", (by_expert,), {"shape": (experts, tokens, 1)}, name="gates.weights")
 
-    turned1 = builder.add1("transpose", (w1,), {"perm": (0, 2, 1)}, name="w1.transposed")
+    turned1 = builder.add1("transpose", (_matrices(builder, inputs),), {"perm": (0, 2, 1)}, name="w1.transposed")
     product1 = builder.add1("matmul", (rows, turned1), name="fc1.product")
     bias1 = builder.add1("reshape", (b1,), {"shape": (experts, 1, hidden)}, name="b1.rows")
-    sum1 = builder.add1("add", (product1, bias1), name="fc1")
-    activated = builder.add1(choice("moe", attrs, "activation", _ACTIVATIONS), (sum1,), name="activation")
-    turned2 = builder.add1("transpose", (w2,), {"perm": (0, 2, 1)}, name="w2.transposed")
-    product2 = builder.add1("matmul", (activated, turned2), name="fc2.product")
-    bias2 = builder.add1("reshape", (b2,), {"shape": (experts, 1, width)}, name="b2.rows")
-    sum2 = builder.add1("add", (product2, bias2), name="fc2")
+    answers = builder.add1("add", (product1, bias1), name="fc1")
+    if w2:
+        width = builder.tensors[b2].shape[1]
+        activated = builder.add1(choice("moe", attrs, "activation", _ACTIVATIONS), (answers,), name="activation")
+        turned2 = builder.add1("transpose", (w2,), {"perm": (0, 2, 1)}, name="w2.transposed")
+        product2 = builder.add1("matmul", (activated, turned2), name="fc2.product")
+        bias2 = builder.add1("reshape", (b2,), {"shape": (experts, 1, width)}, name="b2.rows")
+        answers = builder.add1("add", (product2, bias2), name="fc2")
 
-    weighted = builder.add1("mul", (sum2, weights), name="combine.weighted")
+    weighted = builder.add1("mul", (answers, weights), name="combine.weighted")
     summed = builder.add1("reduce_sum", (weighted,), {"axes": (0,)}, name="combine")
     return _shaped(builder, x, top_k, (summed, ids, gates))
 
 
 def expand_sparse(builder: GraphBuilder, inputs: tuple[str, ...], attrs: Attrs) -> tuple[str, ...]:
     """Each token once for every expert it takes: sorted by expert, computed in groups, added back."""
-    x, _, w1, b1, w2, b2 = inputs[:6]
+    x, _, _, b1, w2, b2, *_ = _all(inputs)
     tokens, top_k, _ = _counts(builder, inputs, attrs)
     pairs = tokens * top_k
     rows, ids, gates = _route(builder, inputs, attrs)
@@ -63,16 +66,39 @@ def expand_sparse(builder: GraphBuilder, inputs: tuple[str, ...], attrs: Attrs) 
     owners = builder.add1("div", (order, choices), name="queue.tokens")
     queued = builder.add1("gather", (rows, owners), name="queue.rows")
 
-    sum1 = builder.add1("grouped_linear", (queued, groups, w1, b1), name="fc1")
-    activated = builder.add1(choice("moe", attrs, "activation", _ACTIVATIONS), (sum1,), name="activation")
-    sum2 = builder.add1("grouped_linear", (activated, groups, w2, b2), name="fc2")
+    answers = builder.add1("grouped_linear", (queued, groups, _matrices(builder, inputs), b1), name="fc1")
+    if w2:
+        activated = builder.add1(choice("moe", attrs, "activation", _ACTIVATIONS), (answers,), name="activation")
+        answers = builder.add1("grouped_linear", (activated, groups, w2, b2), name="fc2")
 
     flat_gates = builder.add1("reshape", (gates,), {"shape": (pairs,)}, name="gates.flat")
     queued_gates = builder.add1("gather", (flat_gates, order), name="gates.queued")
     column = builder.add1("reshape", (queued_gates,), {"shape": (pairs, 1)}, name="gates.column")
-    weighted = builder.add1("mul", (sum2, column), name="combine.weighted")
+    weighted = builder.add1("mul", (answers, column), name="combine.weighted")
     summed = builder.add1("scatter_add", (owners, weighted), {"rows": tokens}, name="combine")
     return _shaped(builder, x, top_k, (summed, ids, gates))
+
+
+def _all(inputs: tuple[str, ...]) -> tuple[str, ...]:
+    return (*inputs, *("",) * (_OPERANDS - len(inputs)))
+
+
+def _matrices(builder: GraphBuilder, inputs: tuple[str, ...]) -> str:
+    """The first matrices of all experts, whole: [E, outputs, D]."""
+    x, _, w1, b1, *_, positions = _all(inputs)
+    if not positions:
+        return w1
+    experts, values = builder.tensors[w1].shape
+    rows, columns = builder.tensors[b1].shape[1], builder.tensors[x].shape[-1]
+    kind = builder.tensors[w1].dtype
+    zero = builder.add_parameter(f"{builder.prefix}zero", np.zeros((1, 1), str(kind)), Tensor((1, 1), kind))
+    empty = builder.add1("expand", (zero,), {"shape": (experts, rows * columns)}, name="w1.empty")
+    if builder.tensors[positions].dtype != INT64:
+        positions = builder.add1("cast", (positions,), {"dtype": "int64"}, name="w1.int64")
+    row = builder.add1("reshape", (positions,), {"shape": (1, values)}, name="w1.row")
+    each = builder.add1("expand", (row,), {"shape": (experts, values)}, name="w1.positions")
+    flat = builder.add1("scatter_elements", (empty, each, w1), {"axis": 1}, name="w1.flat")
+    return builder.add1("reshape", (flat,), {"shape": (experts, rows, columns)}, name="w1.whole")
 
 
 def _counts(builder: GraphBuilder, inputs: tuple[str, ...], attrs: Attrs) -> tuple[int, int, int]:
@@ -83,8 +109,7 @@ def _counts(builder: GraphBuilder, inputs: tuple[str, ...], attrs: Attrs) -> tup
 
 def _route(builder: GraphBuilder, inputs: tuple[str, ...], attrs: Attrs) -> tuple[str, str, str]:
     """Tokens as rows [T, D], the experts of each [T, K] and their gates [T, K]."""
-    x, gate_w = inputs[:2]
-    forced = inputs[6] if len(inputs) > 6 else ""
+    x, gate_w, *_, forced, _ = _all(inputs)
     tokens, top_k, experts = _counts(builder, inputs, attrs)
     rows = builder.add1("reshape", (x,), {"shape": (tokens, builder.tensors[x].shape[-1])}, name="tokens")
     logits = builder.add1("linear", (rows, gate_w), name="router")
@@ -111,11 +136,11 @@ def _gates_at(builder: GraphBuilder, probabilities: str, ids: str, shape: tuple[
 
 def _shaped(builder: GraphBuilder, x: str, top_k: int, results: tuple[str, str, str]) -> tuple[str, str, str]:
     """y, ids and gates with the leading sizes of x."""
-    shape = builder.tensors[x].shape
+    lead = builder.tensors[x].shape[:-1]
     summed, ids, gates = results
-    choices = (*shape[:-1], top_k)
+    choices = (*lead, top_k)
     return (
-        builder.add1("reshape", (summed,), {"shape": shape}, name="y"),
+        builder.add1("reshape", (summed,), {"shape": (*lead, builder.tensors[summed].shape[1])}, name="y"),
         builder.add1("reshape", (ids,), {"shape": choices}, name="ids"),
         builder.add1("reshape", (gates,), {"shape": choices}, name="gates"),
     )

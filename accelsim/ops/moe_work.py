@@ -11,6 +11,7 @@ from accelsim.ops.attributes import choice, integer
 from accelsim.ops.nests import FEATURES, FLAT, ROWS, present, read, write
 from accelsim.ops.spec import MissingActivityError, WorkInput
 
+_W2, _B2, _FORCED, _POSITIONS = range(4, 8)
 _PRODUCT_X = (ROWS, "reduce")
 _PRODUCT_W = ("outputs", "reduce")
 _PRODUCT_Y = (ROWS, "outputs")
@@ -60,7 +61,7 @@ def _gate_nests(node: WorkInput, routing: Routing) -> tuple[LoopNest, ...]:
         read(node, 1, "gate_w", _PRODUCT_W),
         inside("logits", Access.WRITE),
     )
-    chosen = (read(node, 6, "forced_ids", (ROWS,)),) if present(node, 6) else ()
+    chosen = (read(node, _FORCED, "forced_ids", (ROWS,)),) if present(node, _FORCED) else ()
     kept = (rows, Dim("outputs", routing.top_k, Axis.OUTPUT))
     return (
         LoopNest("gate", "mac", (rows, outputs, Dim("reduce", width, Axis.REDUCE)), product),
@@ -82,19 +83,20 @@ def _gate_nests(node: WorkInput, routing: Routing) -> tuple[LoopNest, ...]:
         LoopNest(
             "zero",
             "fill",
-            (rows, Dim("outputs", width, Axis.OUTPUT)),
+            (rows, Dim("outputs", node.outputs[0].shape[-1], Axis.OUTPUT)),
             (write(node, 0, "y", _PRODUCT_Y),),
         ),
     )
 
 
 def _expert_nests(node: WorkInput, expert: int, queue: int) -> tuple[LoopNest, ...]:
-    """fc1, activation, fc2 and the product with the gate, for the tokens in one queue.
+    """fc1, activation, fc2 and the product with the gate, for the tokens in one queue; of one layer no activation and
+    no fc2.
 
-    fc2 carries the read-add-write of y; `combine` is the multiplication that comes before the addition.
+    The last product carries the read-add-write of y; `combine` is the multiplication that comes before the addition.
     """
-    experts, hidden, width = node.tensor(2).shape
-    activation = choice("moe", node.node.attrs, "activation", ("gelu", "relu"))
+    experts, hidden = node.tensor(3).shape
+    width, outputs = node.tensor(0).shape[-1], node.outputs[0].shape[-1]
     rows = Dim(ROWS, queue, Axis.ROW, data_dependent=True)
     touched = min(queue, math.prod(node.tensor(0).shape[:-1]))  # forced ids may name an expert twice for a token
     name = f"expert{expert}"
@@ -105,55 +107,40 @@ def _expert_nests(node: WorkInput, expert: int, queue: int) -> tuple[LoopNest, .
     def inner(access: Access, dims: tuple[str, ...]) -> Operand:
         return Operand("hidden", "", dims, queue * hidden, access)
 
-    return (
-        LoopNest(
-            f"{name}.fc1",
-            "mac",
-            (rows, Dim("outputs", hidden, Axis.OUTPUT), Dim("reduce", width, Axis.REDUCE)),
-            (
-                read(node, 0, "x", _PRODUCT_X, elements=touched * width, indirect=True),
-                own(2, "w1", _PRODUCT_W),
-                own(3, "b1", ("outputs",)),
-                inner(Access.WRITE, _PRODUCT_Y),
-            ),
-            after=("top_k",),
-            expert=expert,
-        ),
-        LoopNest(
-            f"{name}.{activation}",
-            activation,
-            (rows, Dim(FEATURES, hidden, Axis.OUTPUT)),
-            (inner(Access.READ, FLAT), inner(Access.WRITE, FLAT)),
-            after=(f"{name}.fc1",),
-            expert=expert,
-        ),
-        LoopNest(
-            f"{name}.fc2",
-            "mac",
-            (rows, Dim("outputs", width, Axis.OUTPUT), Dim("reduce", hidden, Axis.REDUCE)),
-            (
-                inner(Access.READ, _PRODUCT_X),
-                own(4, "w2", _PRODUCT_W),
-                own(5, "b2", ("outputs",)),
-                write(
-                    node,
-                    0,
-                    "y",
-                    _PRODUCT_Y,
-                    access=Access.ACCUMULATE,
-                    elements=touched * width,
-                    indirect=True,
-                ),
-            ),
-            after=(f"{name}.{activation}", "zero"),
-            expert=expert,
-        ),
-        LoopNest(
-            f"{name}.combine",
-            "mul",
-            (rows, Dim(FEATURES, width, Axis.OUTPUT)),
-            (Operand("gates", node.node.outputs[2], (ROWS,), queue, Access.READ, indirect=True),),
-            after=(f"{name}.fc2", "gate_div"),
-            expert=expert,
-        ),
+    def product(layer: int, size: tuple[int, int], operands: tuple[Operand, ...], after: tuple[str, ...]) -> LoopNest:
+        dims = (rows, Dim("outputs", size[0], Axis.OUTPUT), Dim("reduce", size[1], Axis.REDUCE))
+        return LoopNest(f"{name}.fc{layer}", "mac", dims, operands, after=after, expert=expert)
+
+    added = write(node, 0, "y", _PRODUCT_Y, access=Access.ACCUMULATE, elements=touched * outputs, indirect=True)
+    first = (
+        read(node, 0, "x", _PRODUCT_X, elements=touched * width, indirect=True),
+        own(2, "w1", _PRODUCT_W),
+        *((read(node, _POSITIONS, "positions", _PRODUCT_W),) if present(node, _POSITIONS) else ()),
+        own(3, "b1", ("outputs",)),
     )
+    if not present(node, _W2):
+        layers: tuple[LoopNest, ...] = (product(1, (hidden, width), (*first, added), ("top_k", "zero")),)
+    else:
+        activation = choice("moe", node.node.attrs, "activation", ("gelu", "relu"))
+        second = (inner(Access.READ, _PRODUCT_X), own(_W2, "w2", _PRODUCT_W), own(_B2, "b2", ("outputs",)), added)
+        layers = (
+            product(1, (hidden, width), (*first, inner(Access.WRITE, _PRODUCT_Y)), ("top_k",)),
+            LoopNest(
+                f"{name}.{activation}",
+                activation,
+                (rows, Dim(FEATURES, hidden, Axis.OUTPUT)),
+                (inner(Access.READ, FLAT), inner(Access.WRITE, FLAT)),
+                after=(f"{name}.fc1",),
+                expert=expert,
+            ),
+            product(2, (outputs, hidden), second, (f"{name}.{activation}", "zero")),
+        )
+    combine = LoopNest(
+        f"{name}.combine",
+        "mul",
+        (rows, Dim(FEATURES, outputs, Axis.OUTPUT)),
+        (Operand("gates", node.node.outputs[2], (ROWS,), queue, Access.READ, indirect=True),),
+        after=(layers[-1].name, "gate_div"),
+        expert=expert,
+    )
+    return (*layers, combine)

@@ -81,8 +81,8 @@ def _entry_row(entry: EquivalenceEntry, tolerance: float) -> tuple[str, ...]:
         f"{entry.max_abs_err:.1e}",
         f"{entry.max_rel_err:.1e}",
         f"{tolerance:.0e}",
-        f"{entry.nodes_compared}",
-        entry.first_bad or "none",
+        f"{entry.nodes_compared or 'outputs'}",
+        entry.first_bad or ("none" if entry.nodes_compared else "not compared"),
         f"{entry.routing_flips}",
     )
 

@@ -21,9 +21,9 @@ class NodeDifference:
 class EquivalenceEntry:
     """Our engine beside one other ('torch' or 'onnxruntime').
 
-    `first_bad` is the first node outside the tolerance. `forced_ok` tells whether the outputs agree once
-    both follow our routing (None: no routing flipped, so not needed); `flip_margins` are the gate
-    differences of flipped tokens.
+    `nodes_compared` is 0 where the outputs alone were compared. `first_bad` is the first node outside the
+    tolerance. `forced_ok` tells whether the outputs agree once both follow our routing (None: no routing
+    flipped, so not needed); `flip_margins` are the gate differences of flipped tokens.
     """
 
     engine: str

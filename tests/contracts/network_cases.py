@@ -13,6 +13,8 @@ _SHARED = (_HEADS[0], floats(2, 2, 6, 5, seed=2), floats(2, 2, 6, 7, seed=3))
 _SCORES = {"mac": 8 * 3 * 6 * (5 + 7), "exp": 8 * 3 * 6, "div": 8 * 3}
 _SEEN = np.random.default_rng(4).random((2, 1, 3, 6)) < 0.7
 
+FIXED_SATURATED = {"bits": 6, "integer_bits": 3, "signed": False, "rounding": "nearest-up", "overflow": "saturate"}
+
 NETWORK_CASES = (
     # (6 + 2 - 3) / 2 + 1 = 3 rows and 5 + 1 - 2 + 1 = 5 columns of windows of 6 places
     Case("max_pool2d", (floats(2, 3, 6, 5),), {"compare": 6 * 3 * 5 * 6}, _POOL),
@@ -86,6 +88,8 @@ NETWORK_CASES = (
     Case("einsum", (floats(2, 3),), {"add": 6}, {"equation": "ij->j"}, "sum"),
     Case("einsum", (floats(2, 3), floats(4, 3)), {"mac": 24}, {"equation": "ik, jk"}, "implicit"),
     Case("quantize_linear", (floats(2, 3), np.array(0.1, np.float32)), {"quantize": 6}, {"dtype": "int8"}),
+    Case("fixed_point", (floats(2, 3) * 9,), {"quantize": 6}, {"bits": 8, "integer_bits": 4}),
+    Case("fixed_point", (floats(2, 3) * 9,), {"quantize": 6}, FIXED_SATURATED, label="saturated"),
     Case(
         "quantize_linear",
         (floats(2, 3, 4), np.array([0.1, 0.02, 1], np.float32), np.array([128, 3, 200], np.uint8)),

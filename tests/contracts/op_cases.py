@@ -26,6 +26,27 @@ def _moe(tokens: tuple[int, ...], width: int, experts: int, hidden: int) -> tupl
     )
 
 
+def _single(tokens: int, width: int, experts: int, outputs: int) -> tuple[Array, ...]:
+    return (
+        floats(tokens, width),
+        floats(experts, width, seed=2),
+        floats(experts, outputs, width, seed=3),
+        floats(experts, outputs, seed=4),
+    )
+
+
+def _single_points(*, tokens: int, width: int, experts: int, outputs: int) -> dict[str, int]:
+    """Experts of one layer, two of them a token."""
+    return {
+        "mac": tokens * experts * width + 2 * tokens * width * outputs,
+        "exp": tokens * experts,
+        "compare": tokens * experts,
+        "div": 2 * tokens,
+        "fill": tokens * outputs,
+        "mul": 2 * tokens * outputs,
+    }
+
+
 def _moe_points(*, tokens: int, width: int, experts: int, hidden: int, activation: str) -> dict[str, int]:
     """Every sample takes two experts a token."""
     return {
@@ -45,6 +66,7 @@ _STRIDED: dict[str, AttrValue] = {
     "dilation": (1, 2),
     "groups": 2,
 }
+_PACKED = _single(7, 4, 3, 5)
 _FORCED = np.array([[[3, 0], [1, 1], [0, 2]]], np.int64)
 
 CASES = (
@@ -149,5 +171,19 @@ CASES = (
         _moe_points(tokens=3, width=4, experts=5, hidden=2, activation="gelu"),
         {"top_k": 2},
         "forced",
+    ),
+    Case(
+        "moe",
+        _single(7, 4, 3, 5),
+        _single_points(tokens=7, width=4, experts=3, outputs=5),
+        {"top_k": 2, "renormalise": True},
+        "one-layer",
+    ),
+    Case(
+        "moe",
+        (*_PACKED[:2], floats(3, 6, seed=3), _PACKED[3], None, None, None, np.array([19, 0, 3, 7, 12, 4], np.int64)),
+        _single_points(tokens=7, width=4, experts=3, outputs=5),
+        {"top_k": 2},
+        "one-layer-packed",
     ),
 )

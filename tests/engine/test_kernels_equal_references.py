@@ -222,6 +222,21 @@ def test_moe_equals_its_reference(tokens: int, experts: int, width: int, hidden:
     assert_kernel_equals_reference("moe", (x, *moe_weights(width, experts, hidden)), attrs, constants=range(1, 6))
 
 
+@given(sizes, st.integers(2, 5), sizes, sizes, st.data())
+@settings(deadline=None, max_examples=30)
+def test_moe_of_one_layer_equals_its_reference(
+    tokens: int, experts: int, width: int, outputs: int, data: st.DataObject
+) -> None:
+    seed = data.draw(seeds)
+    gate_w, w1, b1 = moe_weights(width, experts, outputs)[:3]
+    arrays: tuple[np.ndarray | None, ...] = (floats(tokens, width, seed=seed), gate_w, w1, b1)
+    if data.draw(st.booleans()):
+        positions = np.random.default_rng(seed).permutation(width * outputs)[: max(1, width * outputs // 2)]
+        values = w1.reshape(experts, -1)[:, : len(positions)].copy()
+        arrays = (*arrays[:2], values, b1, None, None, None, positions.astype(np.int64))
+    assert_kernel_equals_reference("moe", arrays, {"top_k": 2, "renormalise": True}, constants=(1, 2, 3, 7))
+
+
 def test_moe_with_all_tokens_at_one_expert_equals_its_reference() -> None:
     gate_w, *rest = moe_weights(4, 6, 5)
     gate_w[:] = 0

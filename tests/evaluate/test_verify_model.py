@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from accelsim.errors import AccelsimError, InputError
-from accelsim.evaluate.verify import verify_model
+from accelsim.evaluate.verify import compares_nodes, verify_model
 from accelsim.frontends.catalogue import LoadedModel, load_model
 from accelsim.results.equivalence import Equivalence, EquivalenceEntry
 
@@ -149,3 +149,23 @@ def test_a_builder_that_fails_elsewhere_is_told_with_its_line(cached: pytest.Mon
     crashing = replace(loaded, spec=replace(loaded.spec, file=tmp_path / "crash.py"))
     with pytest.raises(AccelsimError, match=r"exit code 2\): .*crash\.py:2: .*RuntimeError: out of luck"):
         verify_model(crashing)
+
+
+@pytest.mark.parametrize("gate", ["random", "near"])
+def test_the_outputs_alone_are_compared_where_asked_for(cached: pytest.MonkeyPatch, gate: str) -> None:
+    """Flips are still found: routings are told, other tensors are not."""
+    loaded = tiny(gate=gate)
+    if gate == "near":
+        loaded = with_parameter(loaded, GATE, loaded.graph.parameter(GATE)[[1, 0, 2, 3]])
+    result = verify_model(loaded, nodes=False)
+    assert result.ok
+    for entry, whole in zip(result.entries, verify_model(loaded).entries, strict=True):
+        assert entry.nodes_compared == 0 < whole.nodes_compared
+        assert entry.max_rel_err == pytest.approx(whole.max_rel_err, rel=0.01, abs=1e-6)
+        assert (entry.routing_flips, entry.flip_margins) == (whole.routing_flips, whole.flip_margins)
+        assert (entry.routing_flips > 0) == (gate == "near")
+
+
+def test_graphs_of_many_tensors_are_not_compared_node_by_node(cached: pytest.MonkeyPatch) -> None:
+    assert compares_nodes(tiny().graph)
+    assert not compares_nodes(load_model("densemtl-resnet101", weights=False).graph)

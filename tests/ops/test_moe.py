@@ -12,7 +12,7 @@ from accelsim.errors import InputError
 from accelsim.ir import Access, LoopNest, Routing
 from accelsim.ir.graph import AttrValue
 from accelsim.ops.build import GraphBuilder
-from accelsim.ops.spec import MissingActivityError
+from accelsim.ops.spec import MissingActivityError, ShapeError
 from tests.contracts.case import Array, Case, floats, type_of
 from tests.contracts.interpret import interpret
 from tests.contracts.op_cases import CASES
@@ -65,6 +65,42 @@ def test_renormalised_gates_sum_to_one_and_keep_their_ratio() -> None:
     plain, scaled = layer(x, gate_w).reference(), layer(x, gate_w, renormalise=True).reference()
     np.testing.assert_allclose(scaled[2].sum(-1), 1, rtol=1e-6)
     np.testing.assert_allclose(scaled[2][:, 0] / scaled[2][:, 1], plain[2][:, 0] / plain[2][:, 1], rtol=1e-5)
+
+
+def test_experts_of_one_layer_are_packed_without_changing_what_they_compute() -> None:
+    x, gate_w, b1 = floats(TOKENS, WIDTH), floats(EXPERTS, WIDTH, seed=2), floats(EXPERTS, HIDDEN, seed=4)
+    positions = np.array([17, 2, 5, 11], np.int64)
+    values = floats(EXPERTS, len(positions), seed=3)
+    whole = np.zeros((EXPERTS, HIDDEN * WIDTH), np.float32)
+    whole[:, positions] = values
+    attrs: dict[str, AttrValue] = {"top_k": 2}
+    plain = Case("moe", (x, gate_w, whole.reshape(EXPERTS, HIDDEN, WIDTH), b1), {}, attrs).reference()
+    packed = Case("moe", (x, gate_w, values, b1, None, None, None, positions), {}, attrs).reference()
+    _, ids, gates = plain
+    by_hand = sum(
+        gates[:, k, None]
+        * (np.einsum("toi,ti->to", whole.reshape(EXPERTS, HIDDEN, WIDTH)[ids[:, k]], x) + b1[ids[:, k]])
+        for k in range(2)
+    )
+    np.testing.assert_allclose(plain[0], by_hand, rtol=1e-4, atol=1e-5)
+    for one, other in zip(plain, packed, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ((floats(EXPERTS, WIDTH, HIDDEN), None, None, None), "w2 and b2 are given both or neither"),
+        ((floats(EXPERTS, WIDTH, HIDDEN), floats(EXPERTS, WIDTH), None, np.arange(3)), "experts of one layer"),
+        ((None, None, None, np.arange(3)), "2 dimensions, needs|3 dimensions, needs 2"),
+    ],
+)
+def test_forms_that_do_not_fit_together_are_refused(extra: tuple[Array | None, ...], message: str) -> None:
+    x, gate_w = floats(TOKENS, WIDTH), floats(EXPERTS, WIDTH, seed=2)
+    w1, b1 = floats(EXPERTS, HIDDEN, WIDTH, seed=3), floats(EXPERTS, HIDDEN, seed=4)
+    case = Case("moe", (x, gate_w, w1, b1, *extra), {}, {"top_k": 2})
+    with pytest.raises(ShapeError, match=message):
+        case.spec.infer([None if a is None else type_of(a) for a in case.arrays], case.bound)
 
 
 def test_equal_probabilities_go_to_the_lower_experts() -> None:

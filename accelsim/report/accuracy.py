@@ -1,0 +1,39 @@
+"""Accuracies as a table or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from accelsim.report.table import Table
+from accelsim.results.accuracy import AccuracyRow
+
+
+def accuracy_table(rows: Sequence[AccuracyRow]) -> Table:
+    """One line a row; PyTorch's column only where it was asked for."""
+    compared = any(row.torch is not None for row in rows)
+    headings = ("model", "task", "precision", "metric", ">value", ">+-", *((">torch", "equal") if compared else ()))
+    first = rows[0]
+    note = (
+        f"{first.samples:,} samples of {first.data} ({first.split}). +- is the standard error from resampling them. "
+        "Shares are from 0 to 1."
+    )
+    return Table("", headings, tuple(_cells(row, compared) for row in rows), note)
+
+
+def _cells(row: AccuracyRow, compared: bool) -> tuple[str, ...]:
+    """Four digits, as many as the comparison holds to."""
+    name = f"{row.model} {row.variant}".rstrip()
+    metric = f"{row.metric} {row.unit}".rstrip()
+    cells = (name, row.task, row.precision, metric, f"{row.value:.4f}", f"{row.standard_error:.4f}")
+    if not compared:
+        return cells
+    if row.torch is None:
+        return (*cells, "", "")
+    verdict = ("yes" if row.agrees else "NO") if row.precision == "float32" else "other numbers"
+    return (*cells, f"{row.torch:.4f}", verdict)
+
+
+def accuracy_json(rows: Sequence[AccuracyRow]) -> str:
+    return json.dumps([asdict(row) for row in rows], indent=1, allow_nan=False) + "\n"
