@@ -19,6 +19,7 @@ _PUBLIC = {
     "accuracy": "accelsim.evaluate.accuracy",
     "calibrate": "accelsim.evaluate.calibrate",
     "compile": "accelsim.engine",
+    "distribution": "accelsim.evaluate.distribution",
     "example_inputs": "accelsim.evaluate.models",
     "explain": "accelsim.evaluate.explain",
     "export_onnx": "accelsim.frontends.onnx_export",
