@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from accelsim import version
+from accelsim.notebook import show_results_as_tables
 
 _PUBLIC = {
     "accuracy": "accelsim.evaluate.accuracy",
@@ -23,6 +24,7 @@ _PUBLIC = {
     "example_inputs": "accelsim.evaluate.models",
     "explain": "accelsim.evaluate.explain",
     "export_onnx": "accelsim.frontends.onnx_export",
+    "figure": "accelsim.report.figure",
     "load_activity": "accelsim.evaluate.models",
     "load_hardware": "accelsim.hw.load",
     "load_model": "accelsim.evaluate.models",
@@ -36,6 +38,7 @@ _PUBLIC = {
 }
 
 __version__ = version.VERSION
+show_results_as_tables()
 
 
 def __getattr__(name: str) -> Any:

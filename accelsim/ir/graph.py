@@ -76,6 +76,13 @@ class Graph:
     meta: FrozenMap[str, str] = field(default_factory=FrozenMap)
     weights: Weights = field(default_factory=Weights, compare=False, repr=False)
 
+    def __repr__(self) -> str:
+        """One line: nodes, inputs, outputs, elements of parameters."""
+        sides = (self.inputs, self.outputs)
+        ends = (", ".join(f"{name} {list(self.tensors[name].shape)}" for name in side) for side in sides)
+        elements = sum(self.tensors[name].elements for name in self.parameters)
+        return f"<Graph {self.name}: {len(self.nodes)} nodes, {' -> '.join(ends)}, {elements:,} parameters>"
+
     def parameter(self, tensor: str) -> Array:
         """The constant array behind a parameter tensor."""
         return self.weights[self.parameters[tensor]]

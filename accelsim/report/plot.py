@@ -23,6 +23,11 @@ def require_plot() -> None:
 
 def latency_png(result: Result, path: Path) -> None:
     """Draw the latency breakdown to `path`; the same result gives the same bytes."""
+    draw_latency(result).savefig(path, format="png", metadata={"Software": None})
+
+
+def draw_latency(result: Result) -> Any:
+    """Where the time goes, by kind of work and by cause, a matplotlib Figure. Raises MissingExtraError."""
     require_plot()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -64,7 +69,7 @@ def latency_png(result: Result, path: Path) -> None:
     axes.legend(loc="lower right", frameon=False, fontsize=9)
     figure.suptitle(subject(result), fontsize=12, fontweight="bold", x=0.01, ha="left")
     axes.set_title(headline(result), fontsize=9.5, loc="left", color="#444444")
-    figure.savefig(path, format="png", metadata={"Software": None})
+    return figure
 
 
 def _drawn_causes(bars: tuple[Bar, ...]) -> list[str]:
