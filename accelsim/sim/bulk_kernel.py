@@ -1,6 +1,6 @@
 """Many points at once: the kernels that plan, book and run one sequence of layouts on a list of hardware records.
 
-Nothing of a model's meaning is here: plans come from `mapping/kernel.py`, rows are run by `sim/kernel.py`. What is new
+Nothing of a model's meaning is here: plans come from `mapping/kernel.py`, rows are run by `mapping/timeline_kernel.py`. What is new
 is what makes points cheap. Candidates of a product are listed once for all points with the same array and buffers.
 A row is run once for each state it is met in: all times are max and + of durations, so a row that starts with its
 servers free in the same relation to its start takes the same ticks, for the same causes, and leaves them alike.
@@ -25,7 +25,7 @@ from numba import njit  # noqa: E402
 
 from accelsim.mapping import kernel as mapping  # noqa: E402
 from accelsim.mapping import search_kernel  # noqa: E402
-from accelsim.sim import kernel  # noqa: E402
+from accelsim.mapping import timeline_kernel as kernel  # noqa: E402
 
 _compiled = functools.partial(njit, cache=True, nogil=True)
 # Columns of slots and layouts.

@@ -1,7 +1,7 @@
 """Programs: what the timeline kernel runs, as columns of integers.
 
 `rows[r, COLUMN]` holds the scalars of a row, `inner[r, channel]` and its siblings the ticks of its transfers.
-What each column means to the timeline is told in `sim/kernel.py`.
+What each column means to the timeline is told in `mapping/timeline_kernel.py`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import DoesNotFitError, InternalError
+from accelsim.results import Failure
 from accelsim.results.causes import CAUSES
-from accelsim.sim.kernel import (
+from accelsim.mapping.timeline_kernel import (
     CAUSE,
     COLUMNS,
     COMPUTE,
@@ -54,6 +55,7 @@ __all__ = [
     "Lanes",
     "Program",
     "empty_rows",
+    "too_long",
 ]
 
 Ticks = npt.NDArray[np.int64]
@@ -77,6 +79,14 @@ _RANGES: dict[str, tuple[int, int, int | None]] = {
     "group": (GROUP, 0, 2**16),
     "slots": (SLOTS, 1, 2),
 }
+
+
+def too_long(what: str, ticks: float) -> DoesNotFitError:
+    """The error where times could pass what 64-bit integers hold."""
+    levers = ("a smaller model", "shorter durations", "clocks with a larger common divisor")
+    failure = Failure(what, ticks, MAX_TICKS, "ticks", levers=levers)
+    text = f"{what}: up to {ticks:.3g} ticks, more than the {MAX_TICKS:.3g} that 64-bit times hold"
+    return DoesNotFitError(f"{text} -- would help: {'; '.join(levers)}", (failure,))
 
 
 def empty_rows(count: int) -> Ticks:
@@ -132,10 +142,7 @@ class Program:
         self._check_ranges()
         self._check_lanes()
         if self.upper_bound > MAX_TICKS:
-            raise DoesNotFitError(
-                f"timeline: up to {self.upper_bound:.3g} ticks, more than the {MAX_TICKS:.3g} that 64-bit "
-                "times hold; use clocks with a larger common divisor or a smaller model"
-            )
+            raise too_long("timeline: all rows", self.upper_bound)
 
     @property
     def channels(self) -> int:

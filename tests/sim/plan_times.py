@@ -9,7 +9,7 @@ from numba import njit
 
 from accelsim.mapping import kernel, search_kernel
 from accelsim.sim import bulk_kernel as bulk
-from accelsim.sim import kernel as timeline
+from accelsim.mapping import timeline_kernel as timeline
 
 MOST_TIMED = 20_000
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from accelsim.errors import UnsupportedError
 from accelsim.hw.schema import RateUnit
 from accelsim.ir import Access, LoopNest, Node
-from accelsim.mapping.context import Context
+from accelsim.mapping.context import Context, cannot_run
 from accelsim.mapping.stage import Stage, Transfer
 
 
@@ -20,10 +19,8 @@ def rate_stages(
     if not products:
         if node.op in unit.absorbs:
             return ()
-        raise UnsupportedError(
-            f"{context.hardware.name}: unit '{name}' has a rate for products only, it cannot run '{node.op}' of "
-            f"node '{node.name}'; add '{node.op}' to units.{name}.absorbs or place it on a vector unit"
-        )
+        lever = f"add '{node.op}' to units.{name}.absorbs or place it on a vector unit"
+        raise cannot_run(context, name, node, nests[0], "has a rate for products only", lever=lever)
     stages = []
     for nest in products:
         held: list[Transfer] = []

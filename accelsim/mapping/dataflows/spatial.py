@@ -18,23 +18,23 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple
 
-from accelsim.errors import InputError, UnsupportedError
+from accelsim.errors import DoesNotFitError, InputError
 from accelsim.hw.schema import Dram, SpatialUnit
 from accelsim.ir import Access, Axis, Dim, FrozenMap, LoopNest, Node, Operand
-from accelsim.mapping.context import Context, does_not_fit
+from accelsim.mapping.context import Context, cannot_run, does_not_fit
 from accelsim.mapping.dataflows.epilogue import epilogue_cycles, function_counts
 from accelsim.mapping.dataflows.unrolling import best_factors
 from accelsim.mapping.plan import Cut, fixed_tiles
 from accelsim.mapping.stage import Stage, Transfer
-from accelsim.mapping.view import nest_key
 
 _AXES = (Axis.ROW, Axis.OUTPUT, Axis.REDUCE)
 _WAYS = 16  # ways to lay out the loops, of those with the fewest steps, that are tried
+_HALVINGS = 6
 _MOVING = 0.1  # weight of all transfers in an estimate, as for systolic arrays
 
 
@@ -178,28 +178,49 @@ def spatial_stages(
     """Lay out one mac nest, with the other nests computed on its results' way out."""
     main = next((nest for nest in nests if nest.function == "mac"), None)
     if main is None:
-        raise UnsupportedError(
-            f"{context.hardware.name}: unit '{name}' multiplies and adds, it cannot run "
-            f"'{nest_key(node, nests[0])}' of node '{node.name}'; place it on a vector unit"
-        )
+        raise cannot_run(context, name, node, nests[0], "multiplies and adds")
     operands = _operands(context, name, node, main)
     extras = tuple(nest for nest in nests if nest is not main)
-    ways = [_Work(context, name, unit, node, main, operands, extras, found) for found in _factors(unit, main)]
+    bare = _Work(context, name, unit, node, main, operands, extras, {})
     if fixed_tiles(context.hardware, node.name, main.name) is not None:
-        where = ways[0].where
-        raise InputError(f"{where}: mapping: tiles of a spatial array cannot be fixed; fix its 'unroll' instead")
-    candidates = [(work, cut) for work in ways[:_WAYS] for cut in _cuts(work) if _fits(work, cut)]
-    if not candidates:
-        raise _misfit(ways[0])
-    return tuple(_stages(*min(candidates, key=lambda candidate: _estimate(*candidate))))
+        raise InputError(f"{bare.where}: mapping: tiles of a spatial array cannot be fixed; fix its 'unroll' instead")
+    return tuple(_stages(*min(_candidates(bare), key=lambda candidate: _estimate(*candidate))))
 
 
-def _factors(unit: SpatialUnit, nest: LoopNest) -> tuple[Mapping[str, int], ...]:
+def _candidates(bare: _Work) -> list[tuple[_Work, _Cut]]:
+    """Ways to lay the loops along the sides and cut them that fit: those with the fewest steps, or where none of these
+    does, with the largest factors of rows, outputs or what is summed over halved, as often as it takes.
+
+    `bare` is the work with nothing laid along a side. Raises DoesNotFitError.
+    """
+    first = _laid(bare, {})
+    for often in sorted(itertools.product(range(_HALVINGS), repeat=len(_AXES)), key=sum):
+        works = _laid(bare, dict(zip(_AXES, often, strict=True))) if any(often) else first
+        found = [(work, cut) for work in works for cut in _cuts(work) if _fits(work, cut)]
+        if found:
+            return found
+        lacking = _private_lack(first[0]) or _buffer_lack(bare)  # what halving does not help
+        if lacking is not None:
+            raise lacking
+    raise _misfit(first[0])
+
+
+def _laid(bare: _Work, halved: Mapping[Axis, int]) -> list[_Work]:
+    return [replace(bare, factors=found) for found in _factors(bare, halved)[:_WAYS]]
+
+
+def _factors(bare: _Work, halved: Mapping[Axis, int]) -> tuple[Mapping[str, int], ...]:
+    """`halved` tells how often the largest factors of the loops of an axis are halved."""
+    axis = {dim.name: dim.axis for dim in bare.nest.dims}
+
+    def most(loop: str, factor: int) -> int:
+        return max(1, factor >> halved.get(axis.get(loop, Axis.BATCH), 0))
+
     sides = tuple(
-        (length.value, FrozenMap({loop: most.value for loop, most in unit.unroll.get(side, {}).items()}))
-        for side, length in unit.sides.items()
+        (length.value, FrozenMap({loop: most(loop, f.value) for loop, f in bare.unit.unroll.get(side, {}).items()}))
+        for side, length in bare.unit.sides.items()
     )
-    return best_factors(FrozenMap({dim.name: dim.size for dim in nest.dims}), sides)
+    return best_factors(FrozenMap({dim.name: dim.size for dim in bare.nest.dims}), sides)
 
 
 def _operands(context: Context, name: str, node: Node, nest: LoopNest) -> dict[str, Operand]:
@@ -208,10 +229,7 @@ def _operands(context: Context, name: str, node: Node, nest: LoopNest) -> dict[s
     weights = next((o for o in factors if Axis.ROW not in {axis[d] for d in o.dims}), None)
     inputs = next((o for o in factors if o is not weights), None)
     if weights is None or inputs is None:
-        raise UnsupportedError(
-            f"{context.hardware.name}: unit '{name}' computes products of two operands; '{nest_key(node, nest)}' of "
-            f"node '{node.name}' is none, place it on another unit"
-        )
+        raise cannot_run(context, name, node, nest, "computes products of two operands")
     outputs = next(operand for operand in nest.operands if operand.access is not Access.READ)
     return {"inputs": inputs, "weights": weights, "outputs": outputs}
 
@@ -240,17 +258,18 @@ def _fits(work: _Work, cut: _Cut) -> bool:
     return work.weights_fit(cut) and all(work.needed(role, cut) <= work.room(role) for role in work.operands)
 
 
-def _misfit(work: _Work) -> Exception:
-    """Why even the smallest tile does not fit."""
-    smallest = _Cut(1, 1, 1)
-    private = work.unit.private
+_SMALLEST = _Cut(1, 1, 1)
+
+
+def _private_lack(work: _Work) -> DoesNotFitError | None:
+    """What a place lacks room for however small the tile is."""
     inside = {
         "outputs": work.inside(Axis.OUTPUT),
         "inputs": work.inside(Axis.REDUCE),
         "weights": work.inside(Axis.OUTPUT) * work.inside(Axis.REDUCE),
     }
     for role, words in inside.items():
-        limit = getattr(private, role)
+        limit = getattr(work.unit.private, role)
         if limit is not None and words > limit.value:
             return does_not_fit(
                 f"{work.where}: what one place keeps of the {role} of the smallest tile",
@@ -259,13 +278,23 @@ def _misfit(work: _Work) -> Exception:
                 "words",
                 f"raise units.{work.name}.private.{role}, or lay more of the inner loops along its sides with 'unroll'",
             )
-    role = max(work.operands, key=lambda role: work.needed(role, smallest) / work.room(role))
+    return None
+
+
+def _buffer_lack(work: _Work) -> DoesNotFitError | None:
+    """What a buffer lacks room for."""
+    return None if all(work.needed(role, _SMALLEST) <= work.room(role) for role in work.operands) else _misfit(work)
+
+
+def _misfit(work: _Work) -> DoesNotFitError:
+    role = max(work.operands, key=lambda role: work.needed(role, _SMALLEST) / work.room(role))
+    buffer = work.unit.held[role]
     return does_not_fit(
-        f"{work.where}: the smallest tile of its {role} in buffer '{work.unit.held[role]}'",
-        work.needed(role, smallest) / 8,
+        f"{work.where}: the smallest tile of its {role} in buffer '{buffer}'",
+        work.needed(role, _SMALLEST) / 8,
         work.room(role) / 8,
         "bytes",
-        f"raise memories.{work.unit.held[role]}.words or lower the factors in units.{work.name}.unroll",
+        f"raise memories.{buffer}.words",
     )
 
 
