@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from accelsim.errors import DoesNotFitError, InputError, UnsupportedError
 from accelsim.hw.schema import Buffer, Hardware
 from accelsim.ir import Access, LoopNest, Node, Operand
+from accelsim.mapping.rates import Decision, Rates, decided, rates_of
 from accelsim.mapping.record import Record
 from accelsim.mapping.stage import Stage, Transfer
 from accelsim.mapping.view import ANY, PARAMETER, Workload, nest_key
@@ -56,6 +57,8 @@ class Context:
     """Where branches run side by side, the estimated second at which each unit has done what was placed on it."""
     contested: bool = False
     """Whether a number of the description, not only its structure, chose one of them."""
+    decisions: list[Decision] = field(default_factory=list)
+    """What was decided by rates, beside the tiles of systolic arrays: at other rates another lowering may be made."""
     kept: dict[str, str] = field(default_factory=dict)
     """Tensors that stay on chip between nodes, and the memory they stay in."""
     sized: bool = False
@@ -68,6 +71,15 @@ class Context:
     def record(self) -> Record:
         """The hardware's links and DRAMs as the kernels of mapping read them."""
         return Record(self.hardware)
+
+    @cached_property
+    def rates(self) -> Rates:
+        return rates_of(self.hardware)
+
+    def decide(self, choose: Callable[[Rates], Any]) -> int:
+        """The alternative that `choose` gives at the rates of the hardware, kept as a decision."""
+        self.decisions.append(decided(choose, self.rates))
+        return self.decisions[-1].chosen
 
     @cached_property
     def _link_of_class(self) -> dict[str, str]:

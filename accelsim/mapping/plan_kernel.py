@@ -104,7 +104,7 @@ def plan_ticks(product, operands, epilogue, plan, links, drams, tick_hz, space):
             )
             moved += sizes[number, mapping.SIZE_BYTES] * often
     for server in range(claims.shape[1]):
-        scratch[0, timeline.FREE + server] = 0
+        scratch[timeline.FREE + server] = 0
     now, ready = 0, -1
     for index in range(count):
         target = index + 1

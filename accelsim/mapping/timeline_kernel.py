@@ -79,123 +79,137 @@ FILL_DRAIN, WEIGHT_LOAD, INPUT_WAIT, OUTPUT_WAIT, SERIAL_OVERHEAD, CAUSE_COUNT =
 START, END, COMPUTE_START, COMPUTE_END, HELD_START, HELD_END = range(6)
 TIMES = 6
 
-# The state vector: compute ends, tile stores, iteration stores (newest first), the request of the waiting
-# tile store, the end of the coming iteration's held load, flags of waiting stores; then the free time of each
-# server and the ticks booked for each cause.
-_C, _S, _E, _T, _H, _TILE_WAITS, _ITERATION_WAITS, _FREE = 0, 4, 8, 12, 13, 14, 15, 16
+# Scratch is one line of integers. First the state: compute ends, tile stores, iteration stores (newest first), the
+# request of the waiting tile store, the end of the coming iteration's held load, whether a store of a tile and of an
+# iteration waits, ticks booked for each cause, then the free time of each server.
+_C, _S, _E, _T, _H, _TILE_WAITS, _ITERATION_WAITS, _CAUSES = 0, 4, 8, 12, 13, 14, 15, 16
+_FREE = _CAUSES + CAUSE_COUNT
 FREE = _FREE  # where the free times of servers begin
-# What a jump does with a component: leave it, move it if all such components moved alike, scale its growth.
-_STAYS, _SHIFTS, _SUMS = 0, 1, 2
+# Behind it, in columns of one place for each server: whether tiles use it; what a tile reads and stores, what an
+# iteration stores (place of a server, then ticks); of a held load spread over tiles the place of a server, ticks of
+# every tile, tiles with one more, end of the latest share.
+_USED, _READ, _WRITE, _STORE, _SPREAD, _SERVER_COLUMNS = 1, 2, 4, 6, 8, 12
+_LEAST, _TURN, _DONE = 1, 2, 3
+# Last the places in the state that a jump over tiles and over iterations moves, each with its value in a snapshot, and
+# snapshots of causes. The first places move alike by what they are: only the others need a test.
+_TILE_MOVES, _MOVES = 0, 1
+_MOST_MOVES = 3 * MAX_DEPTH + 2  # beside servers
+_ALIKE = 2
+_FIRST_GAP, _GAPS = _CAUSES + FILL_DRAIN, OUTPUT_WAIT - FILL_DRAIN + 1  # causes that grow from tile to tile
 _NEVER = 1 << 62
 _MATRIX = types.Array(int64, 2, "C", readonly=True)
 _ROW = types.Array(int64, 1, "C", readonly=True)
-_VECTOR, _TABLE, _PAIR = int64[::1], int64[:, ::1], types.UniTuple(int64, 2)
+_VECTOR, _TABLE = int64[::1], int64[:, ::1]
 _compiled = functools.partial(njit, cache=True, nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-# Lists of the servers that a row uses for streams in, tile stores, iteration stores and a spread prefetch.
-_READ, _WRITE, _STORE, _SPREAD, _LISTS = range(5)
-# Of a spread load, on each server: ticks of every tile, tiles with one more, end of the latest share.
-_LEAST, _TURN, _DONE = 0, 1, 2
+# For what runs every tile: counting references to the arguments of a call would take longer than the tile.
+_inlined = functools.partial(njit, inline="always")
 
 
-@_compiled(void(_VECTOR, _VECTOR))
-def _copy(target, source):
-    for k in range(target.size):  # a slice assignment compiles seconds of error texts
-        target[k] = source[k]
-
-
-@_compiled(int64(_VECTOR, _ROW, _VECTOR, int64, int64))
-def _serve(state, ticks, listed, count, request):
+@_inlined
+def _serve(state, listed, count, request):
     """Pass one transfer through its servers; returns when all are done, 0 for a transfer without servers."""
     done = 0
     for k in range(count):
-        server = listed[k]
-        free = max(state[_FREE + server], request) + ticks[server]
-        state[_FREE + server] = free
+        place = state[listed + 2 * k]
+        free = max(state[place], request) + state[listed + 2 * k + 1]
+        state[place] = free
         done = max(done, free)
     return done
 
 
-@_compiled(void(_VECTOR, int64, int64))
-def _push(state, ring, value):
-    for k in range(MAX_DEPTH - 1, 0, -1):
-        state[ring + k] = state[ring + k - 1]
+@_inlined
+def _push(state, ring, depth, value):
+    for k in range(ring + depth - 1, ring, -1):
+        state[k] = state[k - 1]
     state[ring] = value
 
 
-@_compiled(void(_VECTOR, _ROW, _ROW, _TABLE, _VECTOR))
-def _issue_stores(state, write, store, listed, count):
-    """Issue the stores that wait: of the last tile, then of the last iteration."""
-    if state[_TILE_WAITS]:
-        _push(state, _S, _serve(state, write, listed[_WRITE], count[_WRITE], state[_T]))
-        state[_TILE_WAITS] = 0
-    if state[_ITERATION_WAITS]:
-        _push(state, _E, _serve(state, store, listed[_STORE], count[_STORE], state[_C]))
-        state[_ITERATION_WAITS] = 0
+@_compiled(int64(_VECTOR, int64, _ROW))
+def _list(state, listed, ticks):
+    """List the servers of a transfer and its ticks on them; returns how many they are."""
+    count = 0
+    for server in range(ticks.size):
+        if ticks[server] > 0:
+            state[listed + 2 * count], state[listed + 2 * count + 1] = _FREE + server, ticks[server]
+            count += 1
+    return count
 
 
-@_compiled(_PAIR(_VECTOR, _ROW, int64, _VECTOR, int64, int64, _TABLE, _VECTOR, _TABLE))
-def _load_held(state, held, latency, used, tiles, request, listed, count, shares):
+@_compiled(types.UniTuple(int64, 3)(_VECTOR, _ROW, int64, int64, int64))
+def _load_held(state, held, latency, tiles, request):
     """Issue a held load, whole except on the servers that the running row's `tiles` (0: none run) use.
 
-    The others are listed as _SPREAD, with what each tile takes of them in `shares`. Returns when service
-    starts and when the parts served whole are done.
+    The others are listed as _SPREAD, with what each tile takes of them. Returns when service starts, when the parts
+    served whole are done, and how many are spread.
     """
-    begin, done = _NEVER, 0
-    count[_SPREAD] = 0
-    for server in range(held.size):
-        if held[server] > 0:
+    begin, done, spreads = _NEVER, 0, 0
+    servers = held.size
+    used, spread = _FREE + _USED * servers, _FREE + _SPREAD * servers
+    for server in range(servers):
+        ticks = held[server]
+        if ticks > 0:
             start = max(state[_FREE + server], request)
             begin = min(begin, start)
-            if tiles > 0 and used[server] > 0:
-                listed[_SPREAD, count[_SPREAD]] = server
-                count[_SPREAD] += 1
-                shares[_LEAST, server] = held[server] // tiles
-                shares[_TURN, server] = held[server] - tiles * shares[_LEAST, server]
+            if tiles > 0 and state[used + server]:
+                at = spread + 4 * spreads
+                state[at], state[at + _LEAST] = _FREE + server, ticks // tiles
+                state[at + _TURN] = ticks - tiles * state[at + _LEAST]
+                spreads += 1
             else:
-                state[_FREE + server] = start + held[server]
-                done = max(done, start + held[server] + latency)
-    return begin, done
+                state[_FREE + server] = start + ticks
+                done = max(done, start + ticks + latency)
+    return begin, done, spreads
 
 
-@_compiled(boolean(_VECTOR, _VECTOR, _VECTOR))
-def _repeats(state, snapshot, role):
-    """Whether every tested component moved by as much as the newest compute end did."""
-    shift = state[_C] - snapshot[_C]
-    for k in range(state.size):  # noqa: SIM110  (numba compiles the loop faster)
-        if role[k] == _SHIFTS and state[k] - snapshot[k] != shift:
-            return False
-    return True
+@_compiled(void(_VECTOR, int64, int64))
+def _remember(state, moves, count):
+    """Take a snapshot of what a jump moves."""
+    for k in range(count):
+        state[moves + 2 * k + 1] = state[state[moves + 2 * k]]
+    for k in range(_GAPS):
+        state[moves + 2 * count + k] = state[_FIRST_GAP + k]
 
 
-@_compiled(void(_VECTOR, _VECTOR, _VECTOR, int64))
-def _jump(state, snapshot, role, times):
+@_inlined
+def _repeats(state, moves, count):
+    """Whether every place moved by as much as the newest compute end, the first of them, did since the snapshot."""
+    shift = state[_C] - state[moves + 1]
+    alike = True
+    for k in range(_ALIKE, count):
+        if state[state[moves + 2 * k]] - state[moves + 2 * k + 1] != shift:
+            alike = False
+            break
+    return alike
+
+
+@_compiled(void(_VECTOR, int64, int64, int64))
+def _jump(state, moves, count, times):
     """Repeat what happened since the snapshot `times` more times."""
-    shift = state[_C] - snapshot[_C]
-    for k in range(state.size):
-        if role[k] == _SUMS:
-            state[k] += times * (state[k] - snapshot[k])
-        elif role[k] != _STAYS:
-            state[k] += times * shift
+    shift = times * (state[_C] - state[moves + 1])
+    for k in range(count):
+        state[state[moves + 2 * k]] += shift
+    for k in range(_GAPS):
+        state[_FIRST_GAP + k] += times * (state[_FIRST_GAP + k] - state[moves + 2 * count + k])
 
 
-@_compiled(int64(_VECTOR, int64, int64, int64, int64, int64))
-def _start(state, streams, held, stores, stream_cause, causes):
+@_inlined
+def _start(state, streams, held, stores, stream_cause):
     """When a tile starts to compute; the gap before it goes to what came last (ties: held, then streams)."""
     start = max(state[_C], streams, held, stores)
     gap = start - state[_C]
     if gap > 0:
         if held == start:
-            state[causes + WEIGHT_LOAD] += gap
+            state[_CAUSES + WEIGHT_LOAD] += gap
         elif streams == start:
-            state[causes + stream_cause] += gap
+            state[_CAUSES + stream_cause] += gap
         else:
-            state[causes + OUTPUT_WAIT] += gap
+            state[_CAUSES + OUTPUT_WAIT] += gap
     return start
 
 
 @_compiled
 def _iterate(
-    state, snapshot, role, row, tiles, first, read, write, store, listed, count, used, shares,
+    state, servers, depth, compute, stream_latency, tiles, first, read_count, write_count, store_count, moves, count,
     held, ahead, latency, stepping,
 ):  # fmt: skip
     """One iteration of `tiles` tiles and, if it runs `ahead`, the held load that comes next beside it.
@@ -203,108 +217,126 @@ def _iterate(
     Leaves the end of the prefetch in the state. Returns the first compute start, the start of the prefetch's
     service and the number of tiles stepped.
     """
-    depth, compute, causes = row[DEPTH], row[COMPUTE], _FREE + read.size
+    reads, writes, stores = _FREE + _READ * servers, _FREE + _WRITE * servers, _FREE + _STORE * servers
+    spread = _FREE + _SPREAD * servers
     steps = max(tiles, 1)  # an iteration without tiles is one step that serves and computes nothing
-    first_start = begin = loaded = stepped = index = base = mark = 0
+    read_count = read_count if tiles > 0 else 0
+    first_start = begin = loaded = stepped = index = base = mark = spreads = 0
     # Tiles before `stop` differ in nothing but the state, so it can repeat. The first ones do not: their
     # shares of the prefetch wait for its issue.
     stop, jumping = min(depth, steps), False
-    count[_SPREAD] = 0
     while index < steps:
         if index == stop:
             stop = steps
-            for k in range(count[_SPREAD]):
-                turn = shares[_TURN, listed[_SPREAD, k]]
+            for at in range(spread, spread + 4 * spreads, 4):
+                turn = state[at + _TURN]
                 if index < turn < stop:
                     stop = turn
             jumping = not stepping and stop - index > 2
             if jumping:
-                _copy(snapshot, state)
+                _remember(state, moves, count)
                 base = mark = index
         request = state[_C + depth - 1]
         streams = 0
-        if tiles > 0 and count[_READ] > 0:
-            if first and index == 0:
-                request += row[STREAM_LATENCY]
-            streams = _serve(state, read, listed[_READ], count[_READ], request)
-        _issue_stores(state, write, store, listed, count)
+        if read_count > 0:
+            streams = _serve(state, reads, read_count, request + stream_latency)
+            stream_latency = 0
+        if state[_TILE_WAITS]:
+            stored = _serve(state, writes, write_count, state[_T])
+            _push(state, _S, depth, stored)
+            state[_TILE_WAITS] = 0
+        held_end, waited = 0, state[_S + depth - 1]
+        cause = INPUT_WAIT
         if index == 0:
-            start = _start(
-                state, streams, state[_H], max(state[_S + depth - 1], state[_E + depth - 1]),
-                FILL_DRAIN if first else INPUT_WAIT, causes,
-            )  # fmt: skip
+            if state[_ITERATION_WAITS]:
+                stored = _serve(state, stores, store_count, state[_C])
+                _push(state, _E, depth, stored)
+                state[_ITERATION_WAITS] = 0
+            held_end, waited = state[_H], max(waited, state[_E + depth - 1])
+            cause = FILL_DRAIN if first else INPUT_WAIT
+        start = _start(state, streams, held_end, waited, cause)
+        if index == 0:
             first_start = start
             if ahead:
-                begin, loaded = _load_held(state, held, latency, used, tiles, start, listed, count, shares)
-        else:
-            start = _start(state, streams, 0, state[_S + depth - 1], INPUT_WAIT, causes)
-        for k in range(count[_SPREAD]):
-            server = listed[_SPREAD, k]
-            ticks = shares[_LEAST, server] + (index < shares[_TURN, server])
+                begin, loaded, spreads = _load_held(state, held, latency, tiles, start)
+        for at in range(spread, spread + 4 * spreads, 4):
+            ticks = state[at + _LEAST] + (index < state[at + _TURN])
             if ticks > 0:
-                free = max(state[_FREE + server], first_start, request) + ticks
-                state[_FREE + server] = shares[_DONE, server] = free
+                place = state[at]
+                free = max(state[place], first_start, request) + ticks
+                state[place] = state[at + _DONE] = free
                 if index == 0:
                     loaded = max(loaded, free + latency)
         if tiles > 0:
             start += compute
-            state[_TILE_WAITS] = count[_WRITE] > 0
-        _push(state, _C, start)
+            state[_TILE_WAITS] = write_count > 0
+        _push(state, _C, depth, start)
         state[_T] = start
         index += 1
         stepped += 1
         if jumping and index < stop:
-            if _repeats(state, snapshot, role):
-                period, shift = index - mark, state[_C] - snapshot[_C]
+            if _repeats(state, moves, count):
+                period, shift = index - mark, state[_C] - state[moves + 1]
                 times = (stop - index) // period
-                for k in range(count[_SPREAD]):
-                    server = listed[_SPREAD, k]
-                    if shares[_LEAST, server] + (index < shares[_TURN, server]) > 0:
-                        shares[_DONE, server] += times * shift
-                _jump(state, snapshot, role, times)
+                for at in range(spread, spread + 4 * spreads, 4):
+                    if state[at + _LEAST] + (index < state[at + _TURN]) > 0:
+                        state[at + _DONE] += times * shift
+                _jump(state, moves, count, times)
                 index += times * period
                 jumping = False
             elif index - mark > (mark - base) // 2:
-                _copy(snapshot, state)
+                _remember(state, moves, count)
                 mark = index
-    for k in range(count[_SPREAD]):
-        loaded = max(loaded, shares[_DONE, listed[_SPREAD, k]])
+    for at in range(spread, spread + 4 * spreads, 4):
+        loaded = max(loaded, state[at + _DONE])
     state[_H] = loaded
-    state[_C] += row[FLUSH]
-    state[_ITERATION_WAITS] = count[_STORE] > 0
     return first_start, begin, stepped
 
 
 @_compiled
-def _list_servers(
-    row, read, write, held, store, loads, listed, count, used, tile_role, role
-):  # fmt: skip
-    """What a row does with each server, and so which components of the state must repeat for a jump."""
-    count[_READ] = count[_WRITE] = count[_STORE] = 0
-    for server in range(read.size):
-        used[server] = read[server] + write[server]
-        if read[server] > 0:
-            listed[_READ, count[_READ]] = server
-            count[_READ] += 1
-        if write[server] > 0:
-            listed[_WRITE, count[_WRITE]] = server
-            count[_WRITE] += 1
-        if store[server] > 0:
-            listed[_STORE, count[_STORE]] = server
-            count[_STORE] += 1
-        tile_role[_FREE + server] = _SHIFTS if used[server] > 0 else _STAYS
-        busy = (used[server] > 0 and row[INNER] > 0) or held[server] > 0 or store[server] > 0
-        role[_FREE + server] = _SHIFTS if busy else _STAYS
-    for k in range(_FREE):
-        tile_role[k] = role[k] = _STAYS
-    for k in range(row[DEPTH]):
-        tile_role[_C + k] = role[_C + k] = _SHIFTS
-        if count[_WRITE] > 0 and row[INNER] > 0:
-            tile_role[_S + k] = role[_S + k] = _SHIFTS
-        if count[_STORE] > 0:
-            role[_E + k] = _SHIFTS
-    tile_role[_T] = role[_T] = _SHIFTS
-    role[_H] = _SHIFTS if loads else _STAYS
+def _issue_stores(state, servers, depth, write_count, store_count):
+    """Issue the stores that wait: of the last tile, then of the last iteration."""
+    if state[_TILE_WAITS]:
+        stored = _serve(state, _FREE + _WRITE * servers, write_count, state[_T])
+        _push(state, _S, depth, stored)
+        state[_TILE_WAITS] = 0
+    if state[_ITERATION_WAITS]:
+        stored = _serve(state, _FREE + _STORE * servers, store_count, state[_C])
+        _push(state, _E, depth, stored)
+        state[_ITERATION_WAITS] = 0
+
+
+@_compiled
+def _list_moves(state, row, read, write, held, store, loads, write_count, store_count):
+    """List what a jump over tiles and one over iterations move: all that the row changes. Returns how many each."""
+    servers, depth, runs_tiles = read.size, row[DEPTH], row[INNER] > 0
+    tile_moves, moves = _moves_at(servers, _TILE_MOVES), _moves_at(servers, _MOVES)
+    state[tile_moves] = state[moves] = _C
+    state[tile_moves + 2] = state[moves + 2] = _T
+    tile_count = count = _ALIKE
+    for k in range(1, depth):
+        state[tile_moves + 2 * tile_count] = state[moves + 2 * count] = _C + k
+        tile_count, count = tile_count + 1, count + 1
+    for server in range(servers):
+        used = read[server] + write[server] > 0
+        state[_FREE + _USED * servers + server] = used
+        if used:
+            state[tile_moves + 2 * tile_count] = _FREE + server
+            tile_count += 1
+        if (used and runs_tiles) or held[server] > 0 or store[server] > 0:
+            state[moves + 2 * count] = _FREE + server
+            count += 1
+    for k in range(depth):
+        if write_count > 0 and runs_tiles:
+            state[tile_moves + 2 * tile_count] = state[moves + 2 * count] = _S + k
+            tile_count, count = tile_count + 1, count + 1
+        if store_count > 0:
+            state[moves + 2 * count] = _E + k
+            count += 1
+    if loads:
+        state[moves + 2 * count] = _H
+        count += 1
+    return tile_count, count
 
 
 @_compiled
@@ -312,19 +344,16 @@ def run_row(
     row, read, write, held, store, loads, next_held, next_latency, follows, ready, now, stepping, scratch,
     times, causes,
 ):  # fmt: skip
-    """Run one row from `now` on; `scratch[0]` is the state, whose free times of servers are taken over and left.
+    """Run one row from `now` on; `scratch` holds the state, whose free times of servers are taken over and left.
 
     `loads` says whether it has held loads, the first of which is done at `ready` if an earlier row issued it (else
     -1), `follows` whether a row of its group comes later, with a held load of `next_held` and `next_latency`. Writes
     its `times` and `causes`. Returns its end, start and end of that row's first held load (-1 if not issued), and
     the number of tiles stepped.
     """
-    size = scratch.shape[1]
-    booked = size - CAUSE_COUNT
-    state, snapshot, tile_snapshot = scratch[0], scratch[1], scratch[2]
-    role, tile_role, used, count = scratch[3], scratch[4], scratch[5], scratch[6]
-    shares, listed = scratch[7:10], scratch[10:]
-    group, iterations = row[GROUP], row[OUTER] + (row[TAIL] > 0)
+    state, servers = scratch, read.size
+    group, iterations, depth, flush = row[GROUP], row[OUTER] + (row[TAIL] > 0), row[DEPTH], row[FLUSH]
+    runs_ahead = group > 0 and row[SLOTS] == 2
     times[START] = now
     times[HELD_END] = -1
     if ready < 0:
@@ -332,69 +361,75 @@ def run_row(
     now += row[SERIAL]
     for k in range(_FREE):
         state[k] = now if k < _C + MAX_DEPTH else 0
-    for k in range(booked, size):
-        state[k] = 0
-    _list_servers(row, read, write, held, store, loads, listed, count, used, tile_role, role)
+    read_count = _list(state, _FREE + _READ * servers, read)
+    write_count = _list(state, _FREE + _WRITE * servers, write)
+    store_count = _list(state, _FREE + _STORE * servers, store)
+    tile_moves, moves = _moves_at(servers, _TILE_MOVES), _moves_at(servers, _MOVES)
+    tile_count, count = _list_moves(state, row, read, write, held, store, loads, write_count, store_count)
     if loads:
         state[_H] = ready
         if ready < 0:
-            times[HELD_START], state[_H] = _load_held(state, held, row[LATENCY], used, 0, now, listed, count, shares)
+            times[HELD_START], state[_H], _ = _load_held(state, held, row[LATENCY], 0, now)
     mark, jumping, index, stepped = 0, not stepping, 0, 0
     next_begin = next_ready = -1
     while index < iterations:
         last = index == iterations - 1
         issues = loads and (follows or not last)  # whether a held load is issued next, and below, whose
         coming, latency = (next_held, next_latency) if last else (held, row[LATENCY])
-        ahead = issues and group > 0 and row[SLOTS] == 2
+        ahead = issues and runs_ahead
         if last and loads:
             times[HELD_END] = state[_H]
         start, begin, count_stepped = _iterate(
-            state, tile_snapshot, tile_role, row, row[INNER] if index < row[OUTER] else row[TAIL],
-            index == 0, read, write, store, listed, count, used, shares,
-            coming, ahead, latency, stepping,
+            state, servers, depth, row[COMPUTE], row[STREAM_LATENCY] if index == 0 else 0,
+            row[INNER] if index < row[OUTER] else row[TAIL], index == 0, read_count, write_count, store_count,
+            tile_moves, tile_count, coming, ahead, latency, stepping,
         )  # fmt: skip
+        state[_C] += flush
+        state[_ITERATION_WAITS] = store_count > 0
         stepped += count_stepped
         if index == 0:
             times[COMPUTE_START] = start
         if issues and not ahead:
-            _issue_stores(state, write, store, listed, count)
+            _issue_stores(state, servers, depth, write_count, store_count)
             request = state[_C] if group > 0 else max(state[_C], state[_S], state[_E])
-            begin, state[_H] = _load_held(state, coming, latency, used, 0, request, listed, count, shares)
+            begin, state[_H], _ = _load_held(state, coming, latency, 0, request)
         if issues and last:
             next_ready, next_begin = state[_H], begin
         index += 1
         # The first iteration fills, the last is shorter or prefetches for another row: both are stepped.
         if jumping and index < iterations - 1:
-            if mark > 0 and _repeats(state, snapshot, role):
+            if mark > 0 and _repeats(state, moves, count):
                 period = index - mark
                 repeat = (iterations - 1 - index) // period
-                _jump(state, snapshot, role, repeat)
+                _jump(state, moves, count, repeat)
                 index += repeat * period
                 jumping = False
             elif mark == 0 or index - mark > mark // 2:
-                _copy(snapshot, state)
+                _remember(state, moves, count)
                 mark = index
-    _issue_stores(state, write, store, listed, count)
+    _issue_stores(state, servers, depth, write_count, store_count)
     times[COMPUTE_END] = state[_C]
     now = max(state[_C] + row[FILL], state[_S], state[_E])
-    state[booked + FILL_DRAIN] += now - state[_C]
-    state[booked + SERIAL_OVERHEAD] += row[SERIAL]
+    state[_CAUSES + FILL_DRAIN] += now - state[_C]
+    state[_CAUSES + SERIAL_OVERHEAD] += row[SERIAL]
     tiles = row[OUTER] * row[INNER] + row[TAIL]
-    state[booked + row[CAUSE]] += tiles * row[COMPUTE] + iterations * row[FLUSH]
+    state[_CAUSES + row[CAUSE]] += tiles * row[COMPUTE] + iterations * flush
     for k in range(CAUSE_COUNT):
-        causes[k] = state[booked + k]
+        causes[k] = state[_CAUSES + k]
     times[END] = now
     return now, next_begin, next_ready, stepped
+
+
+@_inlined
+def _moves_at(servers, which):
+    """Where the moves of a jump are listed in scratch."""
+    return _FREE + _SERVER_COLUMNS * servers + which * (2 * (_MOST_MOVES + servers) + _GAPS)
 
 
 @_compiled
 def new_scratch(servers):
     """What `run_row` works in, for rows on so many servers, all free at 0."""
-    size = _FREE + servers + CAUSE_COUNT
-    scratch = np.zeros((10 + _LISTS, size), np.int64)
-    for k in range(_FREE + servers, size):
-        scratch[3, k] = scratch[4, k] = _SUMS
-    return scratch
+    return np.zeros(_FREE + _SERVER_COLUMNS * servers + 2 * (2 * (_MOST_MOVES + servers) + _GAPS), np.int64)
 
 
 @njit(

@@ -103,8 +103,8 @@ class Lanes:
 
     `after` [rows, any]: earlier rows that a row comes after, -1 for none. `lane` [rows]: rows of a lane come after
     each other; each lane has a share of every server to itself. `stretch` [rows, channels + memories], at least 1:
-    what a row's transfers on a server take longer, because it has this part of it only. Of rows that can run at the
-    same time the shares, 1 / stretch, must not sum to more than 1.
+    what a row's transfers on a server take longer, because it has this part of it only. Whoever makes lanes sees to it
+    that shares, 1 / stretch, leave no server more to do than it can, at all times or on average.
     """
 
     after: Ticks

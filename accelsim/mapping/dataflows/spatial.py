@@ -17,19 +17,22 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from accelsim.errors import DoesNotFitError, InputError
-from accelsim.hw.schema import Dram, SpatialUnit
+from accelsim.hw.schema import SpatialUnit
 from accelsim.ir import Access, Axis, Dim, FrozenMap, LoopNest, Node, Operand
 from accelsim.mapping.context import Context, cannot_run, does_not_fit
 from accelsim.mapping.dataflows.epilogue import epilogue_cycles, function_counts
 from accelsim.mapping.dataflows.unrolling import best_factors
 from accelsim.mapping.plan import Cut, fixed_tiles
+from accelsim.mapping.rates import Rates, longest
 from accelsim.mapping.stage import Stage, Transfer
 
 _AXES = (Axis.ROW, Axis.OUTPUT, Axis.REDUCE)
@@ -184,7 +187,10 @@ def spatial_stages(
     bare = _Work(context, name, unit, node, main, operands, extras, {})
     if fixed_tiles(context.hardware, node.name, main.name) is not None:
         raise InputError(f"{bare.where}: mapping: tiles of a spatial array cannot be fixed; fix its 'unroll' instead")
-    return tuple(_stages(*min(_candidates(bare), key=lambda candidate: _estimate(*candidate))))
+    # Of equals the one with the least steps of rows, then of outputs, then of what is summed over.
+    candidates = sorted(_candidates(bare), key=lambda candidate: candidate[1])
+    chosen = context.decide(_chooser(bare, [_terms(*candidate) for candidate in candidates]))
+    return tuple(_stages(*candidates[chosen]))
 
 
 def _candidates(bare: _Work) -> list[tuple[_Work, _Cut]]:
@@ -323,9 +329,16 @@ def _row_cycles(work: _Work, outputs: int, reduce: int) -> int:
     return steps * outputs * reduce * work.unit.ii.value
 
 
-def _estimate(work: _Work, cut: _Cut) -> tuple[float, _Cut]:
-    """Seconds of a cut, as in `tiling.estimate`: the slowest of array and links, and a tenth of all transfers."""
-    hardware = work.context.hardware
+class _Terms(NamedTuple):
+    """What an estimate is made of, whatever the rates: cycles of the array, and by operand the bytes that cross a link,
+    a beat a transfer at least, and the transfers that wait for the start-up of a link."""
+
+    cycles: float
+    size: Mapping[str, float]
+    starts: Mapping[str, float]
+
+
+def _terms(work: _Work, cut: _Cut) -> _Terms:
     blocks, output_tiles, reduce_tiles = _counts(work, cut)
     tiles = blocks * output_tiles * reduce_tiles * work.group_steps
     # A transfer of a step of rows takes a beat at least, a load of weights its start-up besides.
@@ -339,25 +352,47 @@ def _estimate(work: _Work, cut: _Cut) -> tuple[float, _Cut]:
         for box_o in work.loop(Axis.OUTPUT).boxes(cut.outputs)
         for box_k in work.loop(Axis.REDUCE).boxes(cut.reduce)
     )
-    slowest = work.group_steps * compute / hardware.unit_clock_hz(work.name)
-    moved: dict[tuple[str, bool], float] = {}
-    shared: dict[str, float] = {}
     often = {"weights": blocks, "inputs": _input_passes(work, cut), "outputs": 1}
+    size = {}
     for role, times in often.items():
         home = work.context.home(work.node.op, work.operands[role])
-        if home.link is None:
-            continue
-        link = hardware.links[home.link]
-        size = times * work.operands[role].elements * home.bits / 8
-        key = (home.link, role == "outputs")
-        clock = hardware.link_clock_hz(home.link)
-        size = max(size, transfers[role] * link.beat_bytes)
-        start = transfers[role] * link.latency.value / clock if role == "weights" else 0.0
-        moved[key] = moved.get(key, 0.0) + size * link.cycles_per_beat / link.beat_bytes / clock + start
-        memory = hardware.memories[link.memory]
-        if isinstance(memory, Dram):
-            shared[link.memory] = shared.get(link.memory, 0.0) + size / memory.bytes_per_s
-    return max(slowest, *moved.values(), *shared.values(), 0.0) + _MOVING * sum(moved.values()), cut
+        if home.link is not None:
+            beat = work.context.hardware.links[home.link].beat_bytes
+            size[role] = max(times * work.operands[role].elements * home.bits / 8, transfers[role] * beat)
+    return _Terms(work.group_steps * compute, size, {"weights": tiles})
+
+
+def _chooser(work: _Work, terms: Sequence[_Terms]) -> Callable[[Rates], Any]:
+    """Gives the candidate of least estimated seconds, as in `tiling.estimate`: the slowest of array and links, and a
+    tenth of all transfers. `work` is that of any candidate."""
+    hardware = work.context.hardware
+    cycles = np.array([one.cycles for one in terms], np.float64)
+    names = {role: str(work.context.home(work.node.op, work.operands[role]).link) for role in terms[0].size}
+    columns = {
+        role: (
+            hardware.links[name],
+            np.array([one.size[role] for one in terms]),
+            np.array([one.starts.get(role, 0.0) for one in terms]),
+        )
+        for role, name in names.items()
+    }
+
+    def choose(rates: Rates) -> Any:
+        slowest = cycles / rates.unit_hz[work.name]
+        moved: dict[tuple[str, bool], Any] = {}
+        shared: dict[str, Any] = {}
+        for role, (link, size, starts) in columns.items():
+            name = names[role]
+            clock = rates.link_hz[name]
+            seconds = size * rates.beat_cycles[name] / link.beat_bytes / clock + starts * rates.latency[name] / clock
+            key = (name, role == "outputs")
+            moved[key] = moved.get(key, 0.0) + seconds
+            if link.memory in rates.bytes_per_s:
+                shared[link.memory] = shared.get(link.memory, 0.0) + size / rates.bytes_per_s[link.memory]
+        bound = longest((slowest, *moved.values(), *shared.values()))
+        return np.argmin(bound + _MOVING * sum(moved.values()), axis=-1)
+
+    return choose
 
 
 def _stages(work: _Work, cut: _Cut) -> Iterator[Stage]:
