@@ -70,7 +70,7 @@ def core(graph: Graph, hardware: Hardware) -> Times:
     tables, found, one = recipe.tables(hardware, {}), BulkResults(points), np.zeros(1, np.int64)
 
     def call(_: int) -> None:
-        group, listed = BulkGroup(recipe, tables, points, hardware), Future[None]()
+        group, listed = BulkGroup(recipe.slots, tables, points, hardware), Future[None]()
         group.list_candidates()
         listed.set_result(None)
         group.run(one, found, listed)

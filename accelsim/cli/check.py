@@ -29,7 +29,7 @@ def _checked(file: str, strict: bool) -> bool:
 
     try:
         hardware = load_hardware(file)
-        check_names(hardware)
+        check_names(hardware, file)
         found = findings(hardware)
     except AccelsimError as error:
         for line in str(error).splitlines():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from accelsim.cost.interval import Interval, total
+from accelsim.cost.interval import Interval
 from accelsim.hw.energy import AsicEnergy
 from accelsim.hw.memory import Buffer
 from accelsim.hw.schema import Hardware
@@ -52,8 +52,9 @@ def leakage_watts(hardware: Hardware, table: AsicEnergy) -> Interval:
 
 
 def area_mm2(hardware: Hardware, table: AsicEnergy) -> FrozenMap[str, Interval]:
-    """Area of the multipliers and adders of each array and of each memory: a lower bound of the chip's."""
-    scale = Interval.of(table.area_scale) * _MM2
+    """Area of the multipliers and adders of each array and of each memory, of all instances: a lower bound of the
+    chip's."""
+    scale = Interval.of(table.area_scale) * (_MM2 * hardware.instances.value)
     found: dict[str, Interval] = {}
     for name, unit in hardware.units.items():
         count = getattr(unit, "multipliers", 0)
@@ -83,8 +84,3 @@ def unit_joules(hardware: Hardware, table: AsicEnergy, operations: Mapping[str, 
         for name, unit in hardware.units.items()
     }
 
-
-def chip_area(hardware: Hardware) -> Interval:
-    """All of `area_mm2` together; nothing for an FPGA."""
-    table = hardware.energy
-    return total(area_mm2(hardware, table).values()) if isinstance(table, AsicEnergy) else Interval.exact(0.0)

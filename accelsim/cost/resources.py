@@ -89,7 +89,8 @@ def _area(hardware: Hardware, table: AsicEnergy) -> Demand:
     budget = hardware.board.area
     terms = tuple((name, area.value) for name, area in areas.items())
     bound = budget.value * 1e6 if budget is not None else math.inf
-    unknown = tuple(f"units.{name}" for name in hardware.units if f"units.{name}" not in areas)
+    inside = [name for name, unit in hardware.units.items() if not isinstance(unit, HostUnit)]
+    unknown = tuple(f"units.{name}" for name in inside if f"units.{name}" not in areas)
     return Demand(AREA, total(areas.values()), bound, terms, unknown, tuple(f"lower {name}" for name, _ in terms[:2]))
 
 

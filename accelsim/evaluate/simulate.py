@@ -138,7 +138,7 @@ def hardware_for(name: str, overrides: Mapping[str, object] | None = None, mappi
     """A hardware description whose names of ops have been checked too; `mapping` is a file with tile sizes to use.
     Raises InputError."""
     described = load_hardware(name, dict(overrides or {}))
-    check_names(described)
+    check_names(described, name, overridden=tuple(overrides or ()))
     if mapping is not None:
         described = with_mapping(described, mapping)
     return described

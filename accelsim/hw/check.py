@@ -20,6 +20,7 @@ def broken_references(hardware: Hardware) -> list[Broken]:
         *_clocks(hardware),
         *_links(hardware),
         *_packing(hardware),
+        *_fabric(hardware),
         *_homes(hardware),
         *_units(hardware),
         *_placement(hardware),
@@ -98,6 +99,32 @@ def _packing(hardware: Hardware) -> Iterator[Broken]:
                     f"{unit.dsp_packing.value} products of {widest} bit a slice and cycle; at most {most}: "
                     f"{most // _PUMPED} at once, twice as many at twice the clock",
                 )
+
+
+_TECHNOLOGIES = {"fpga": ("bram", "uram", "lutram", "registers"), "asic": ("sram", "registers")}
+
+
+def _fabric(hardware: Hardware) -> Iterator[Broken]:
+    """Energies and memories must be those of the board's fabric."""
+    fabric, board = hardware.board.fabric, hardware.board.name
+    if hardware.energy.kind != fabric:
+        yield (
+            ("energy",),
+            f"'{hardware.energy.table}' holds energies of an {hardware.energy.kind.upper()}, but the board '{board}' is "
+            f"an {fabric.upper()}; name a table that starts with '{fabric}-'",
+        )
+    for name, memory in hardware.memories.items():
+        if isinstance(memory, Buffer) and memory.technology not in _TECHNOLOGIES[fabric]:
+            yield (
+                ("memories", name, "technology"),
+                f"an {fabric.upper()} ('{board}') has no '{memory.technology}'; it has "
+                f"{', '.join(_TECHNOLOGIES[fabric])}",
+            )
+        if isinstance(memory, Buffer) and memory.banks.value > memory.words.value:
+            yield (
+                ("memories", name, "banks"),
+                f"{memory.banks.value:,} banks of {memory.words.value:,} words: a bank holds a word at least",
+            )
 
 
 def _homes(hardware: Hardware) -> Iterator[Broken]:

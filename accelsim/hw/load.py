@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,12 @@ def load_hardware(spec: str | Path, overrides: Mapping[str, object] | None = Non
     return _validate(_with_tables(changed))[0]
 
 
-def located_message(spec: str | Path, path: TreePath, message: str) -> str:
-    """A line about the value at `path` of a description, with its place in the file."""
+def located_message(spec: str | Path, path: TreePath, message: str, *, overridden: Iterable[str] = ()) -> str:
+    """A line about the value at `path` of a description, with its place in the file, or 'override' where one of the
+    dotted paths in `overridden` replaced it."""
+    dotted = ".".join(map(str, path))
+    if any(f"{dotted}.".startswith(f"{other}.") for other in overridden):
+        return f"override: {dotted}: {message}"
     return unlocated(_with_tables(_read(hardware_path(spec), ())), path, message)
 
 
@@ -123,7 +127,7 @@ def _with_tables(document: Document) -> Document:
         if not isinstance(own, dict) or key not in own:
             continue  # validation says what is missing
         table = _table(table_name)
-        if own[key] not in table:
+        if not isinstance(own[key], str) or own[key] not in table:
             place = document.place((field, key) if isinstance(given, dict) else (field,))
             raise ConfigError(
                 f"{place}: {field}: '{own[key]}' is not in the table of {table_name}"

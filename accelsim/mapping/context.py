@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from accelsim.errors import DoesNotFitError, InputError
+from accelsim.errors import DoesNotFitError, InputError, UnsupportedError
 from accelsim.hw.schema import Buffer, Hardware
 from accelsim.ir import Access, LoopNest, Node, Operand
+from accelsim.mapping.rates import Decision, Rates, decided, rates_of
 from accelsim.mapping.record import Record
 from accelsim.mapping.stage import Stage, Transfer
-from accelsim.mapping.view import ANY, PARAMETER, Workload
+from accelsim.mapping.view import ANY, PARAMETER, Workload, nest_key
 from accelsim.results.failure import Failure
 
 
@@ -56,6 +57,8 @@ class Context:
     """Where branches run side by side, the estimated second at which each unit has done what was placed on it."""
     contested: bool = False
     """Whether a number of the description, not only its structure, chose one of them."""
+    decisions: list[Decision] = field(default_factory=list)
+    """What was decided by rates, beside the tiles of systolic arrays: at other rates another lowering may be made."""
     kept: dict[str, str] = field(default_factory=dict)
     """Tensors that stay on chip between nodes, and the memory they stay in."""
     sized: bool = False
@@ -68,6 +71,15 @@ class Context:
     def record(self) -> Record:
         """The hardware's links and DRAMs as the kernels of mapping read them."""
         return Record(self.hardware)
+
+    @cached_property
+    def rates(self) -> Rates:
+        return rates_of(self.hardware)
+
+    def decide(self, choose: Callable[[Rates], Any]) -> int:
+        """The alternative that `choose` gives at the rates of the hardware, kept as a decision."""
+        self.decisions.append(decided(choose, self.rates))
+        return self.decisions[-1].chosen
 
     @cached_property
     def _link_of_class(self) -> dict[str, str]:
@@ -171,6 +183,31 @@ class Context:
         if not isinstance(memory, Buffer):
             raise InputError(f"{self.hardware.name}: memory '{name}' holds an operand but is not a buffer")
         return memory
+
+
+_ABLE = {True: ("dot", "systolic", "spatial", "rate", "host"), False: ("vector", "host")}
+"""Kinds of units that can run a nest, by whether it is a product."""
+
+
+def cannot_run(
+    context: Context, unit: str, node: Node, nest: LoopNest, why: str, *, lever: str = ""
+) -> UnsupportedError:
+    """An error in the form of a `Failure`, which it carries: a unit that cannot run a nest, and what would help.
+
+    Without a `lever` of its own it names the units of the description that are of a kind that can, or such kinds.
+    """
+    key = nest_key(node, nest)
+    if not lever:
+        kinds = _ABLE[nest.function == "mac"]
+        able = [name for name, other in context.hardware.units.items() if other.kind in kinds and name != unit]
+        lever = f"place it on {' or '.join(able)}: placement.{key}" if able else f"add a unit of {' or '.join(kinds)}"
+    text = f"{context.hardware.name}: unit '{unit}' {why}, it cannot run '{key}' of node '{node.name}'; {lever}"
+    return UnsupportedError(text, (no_unit(node, nest, lever),))
+
+
+def no_unit(node: Node, nest: LoopNest, lever: str) -> Failure:
+    """What is missing where nothing runs a nest."""
+    return Failure(f"units that run '{nest_key(node, nest)}' (node '{node.name}')", 1, 0, "units", levers=(lever,))
 
 
 def does_not_fit(what: str, demand: float, bound: float, unit: str, lever: str) -> DoesNotFitError:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from accelsim.errors import InputError, did_you_mean
+from accelsim.hw.document import TreePath
+from accelsim.hw.load import located_message
 from accelsim.hw.schema import Hardware
 from accelsim.mapping.view import ANY, MODEL_INPUT, PARAMETER
 from accelsim.ops.registry import all_ops
@@ -12,23 +15,26 @@ from accelsim.ops.registry import all_ops
 _OWN = {ANY, MODEL_INPUT, PARAMETER, "activation", "weight"}
 
 
-def check_names(hardware: Hardware) -> None:
-    """Raises InputError for a placement, absorption or tensor class that names no op, one line each."""
-    known = {spec.name for spec in all_ops()}
+def check_names(hardware: Hardware, spec: str | Path, *, overridden: Collection[str] = ()) -> None:
+    """Raises InputError for a placement, absorption or tensor class that names no op, one line each with its place in
+    the description that `spec` was loaded from, unless one of `overridden` put it there."""
+    known = {op.name for op in all_ops()}
     wrong = [
-        f"{hardware.name}: {place}: '{name}' names no op{did_you_mean(name.split('.')[0], known)}"
-        for place, name in _names(hardware)
+        located_message(
+            spec, path, f"'{name}' names no op{did_you_mean(name.split('.')[0], known)}", overridden=overridden
+        )
+        for path, name in _names(hardware)
         if name not in _OWN and name.split(".")[0] not in known
     ]
     if wrong:
         raise InputError("\n".join(wrong))
 
 
-def _names(hardware: Hardware) -> Iterator[tuple[str, str]]:
-    yield from (("placement", name) for name in hardware.placement)
-    yield from (("precision", name) for name in hardware.precision)
-    yield from (("on_chip", name) for name in hardware.on_chip)
+def _names(hardware: Hardware) -> Iterator[tuple[TreePath, str]]:
+    yield from ((("placement", name), name) for name in hardware.placement)
+    yield from ((("precision", name), name) for name in hardware.precision)
+    yield from ((("on_chip", index), name) for index, name in enumerate(hardware.on_chip))
     for link, part in hardware.links.items():
-        yield from ((f"links.{link}.carries", name) for name in part.carries)
+        yield from ((("links", link, "carries", index), name) for index, name in enumerate(part.carries))
     for unit, described in hardware.units.items():
-        yield from ((f"units.{unit}.absorbs", name) for name in described.absorbs)
+        yield from ((("units", unit, "absorbs", index), name) for index, name in enumerate(described.absorbs))

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from accelsim.errors import UnsupportedError
 from accelsim.hw.schema import Hardware
 from accelsim.ir import FrozenMap, LoopNest, Node
-from accelsim.mapping.context import Context
+from accelsim.mapping.context import Context, cannot_run, no_unit
 from accelsim.mapping.layout import fastest_unit
 from accelsim.mapping.view import ANY, nest_key
 from accelsim.ops.registry import op_spec
-from accelsim.results import Failure
 
 _NONE: FrozenMap[str, str] = FrozenMap()
 
@@ -64,7 +63,7 @@ def place(
             lever = f"add '{key}' or '{node.op}' to placement, or to absorbs of the unit that computes it"
             raise UnsupportedError(
                 f"{hardware.name}: no unit runs '{key}' (node '{node.name}'); {lever}",
-                [Failure(f"units that run '{key}' (node '{node.name}')", 1, 0, "units", levers=(lever,))],
+                [no_unit(node, nest, lever)],
             )
         unit = fastest_unit(context, node, nest, units)
         joins = hosts and hosts[-1][0] == unit and hosts[-1][1][0].expert == nest.expert
@@ -75,10 +74,9 @@ def place(
             pending = [(owner, waiting) for owner, waiting in pending if owner != unit]
             hosts.append((unit, [nest, *early]))
     for absorber, nest in pending:
-        raise UnsupportedError(
-            f"{hardware.name}: unit '{absorber}' absorbs '{nest_key(node, nest)}' but runs no other part of node "
-            f"'{node.name}'"
-        )
+        lever = f"place another part of '{node.op}' on it, or take '{nest_key(node, nest)}' out of its absorbs"
+        why = f"absorbs '{nest_key(node, nest)}' but runs no other part of the node"
+        raise cannot_run(context, absorber, node, nest, why, lever=lever)
     return tuple(Placed(unit, tuple(members), members[0].expert) for unit, members in hosts)
 
 

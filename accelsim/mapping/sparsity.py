@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from accelsim.errors import DoesNotFitError, UnsupportedError
 from accelsim.hw.schema import DotUnit, SystolicUnit
 from accelsim.hw.sparse import Blocks, NOfM, Unstructured
@@ -21,6 +23,7 @@ from accelsim.ir import Access, Axis, Dim, LoopNest, Node, Operand
 from accelsim.mapping.context import Context
 from accelsim.mapping.dataflows import DATAFLOWS
 from accelsim.mapping.dataflows.folds import SIDES
+from accelsim.mapping.rates import Rates, fastest
 from accelsim.mapping.sparsity_lanes import DotPlace, lane_stages
 from accelsim.mapping.sparsity_matrix import Matrix, kept_blocks, kept_sides, kept_weights, most_in_group
 from accelsim.mapping.stage import Stage
@@ -106,7 +109,8 @@ def sparse_stages(context: Context, name: str, unit: Any, node: Node, nests: Seq
     if not tried:
         assert misfit is not None
         raise misfit
-    best = min(tried, key=lambda stages: _estimate(place, stages))  # the first of equals
+    tried.sort(key=_moved_bytes)  # of equals the one that moves least, then the first
+    best = tried[context.decide(lambda rates: fastest(_estimate(place, stages, rates) for stages in tried))]
     if any(stage.note for stage in best):
         return best
     why = "; ".join(refused) if refused else "its sparse form takes no less time"
@@ -159,21 +163,28 @@ def _activation_density(context: Context, node: Node) -> float | None:
     return declared.activation_density(node.name) if declared is not None else None
 
 
-def _estimate(place: _Place, stages: Sequence[Stage]) -> tuple[float, float]:
-    """Seconds of the slower of unit and links, and bytes moved."""
-    hardware = place.context.hardware
+def _moved(stages: Sequence[Stage]) -> dict[tuple[str, bool], float]:
+    """Bytes over each link, each way."""
     links: dict[tuple[str, bool], float] = {}
     for stage in stages:
         for transfers, times in ((stage.streams, stage.tiles), ((*stage.held, *stage.stores), stage.rounds)):
             for transfer in transfers:
                 key = (transfer.link, transfer.write)
                 links[key] = links.get(key, 0.0) + transfer.size_bytes * times
-    seconds = sum(stage.compute_cycles + stage.fill_cycles for stage in stages) / hardware.unit_clock_hz(place.name)
-    for (link, _), size in links.items():
-        described = hardware.links[link]
-        rate = described.beat_bytes / described.cycles_per_beat * hardware.link_clock_hz(link)
-        seconds = max(seconds, size / rate)
-    return seconds, sum(links.values())
+    return links
+
+
+def _moved_bytes(stages: Sequence[Stage]) -> float:
+    return sum(_moved(stages).values())
+
+
+def _estimate(place: _Place, stages: Sequence[Stage], rates: Rates) -> Any:
+    """Seconds of the slower of unit and links."""
+    seconds = sum(stage.compute_cycles + stage.fill_cycles for stage in stages) / rates.unit_hz[place.name]
+    for (link, _), size in _moved(stages).items():
+        rate = place.context.hardware.links[link].beat_bytes / rates.beat_cycles[link] * rates.link_hz[link]
+        seconds = np.maximum(seconds, size / rate)
+    return seconds
 
 
 def _compacted(place: _Place, product: SparseProduct, key: str, form: Any) -> tuple[Stage, ...] | str:

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.errors import DoesNotFitError
 from accelsim.ir.sparsity import Pattern
 from accelsim.ir.weights import Array
+from accelsim.mapping.context import does_not_fit
 
 Mask = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int64]
@@ -76,10 +76,8 @@ ORDERS: dict[str, Callable[[Array], Array]] = {
 def mask_of(matrix: Matrix) -> Mask:
     """[outputs, inputs]: whether a weight is kept. Raises DoesNotFitError for a layer too large to look at."""
     if matrix.elements > _LARGEST:
-        raise DoesNotFitError(
-            f"sparsity: a layer of {matrix.outputs:,} x {matrix.inputs:,} weights is too large to look at its zeros: "
-            f"{matrix.elements:,} weights, at most {_LARGEST:,}; declare 'dense' for it"
-        )
+        what = f"sparsity: the zeros of a layer of {matrix.outputs:,} x {matrix.inputs:,} weights"
+        raise does_not_fit(what, matrix.elements, _LARGEST, "weights", "declare 'dense' for it")
     if matrix.pattern is not None:
         mask = _DRAWN[matrix.pattern.kind](matrix, matrix.pattern)
     else:

@@ -45,6 +45,7 @@ class Stage:
     `cut` tells how the product was cut into tiles, where the unit cuts one, and `note` what else a reader should know
     of the way it is run. `weight_bits` are the bits of weights that the unit reads from its buffer in all, where they
     are not one weight a product: entries with their index, pointers.
+    `seconds` is what a tile takes where that is a time, as on a host: `tile_cycles` are whole cycles of it.
     `group` names the prefetch scope ('' = loads wait for all earlier work); what is held may be loaded before
     earlier nodes have ended only if it is `early`, as parameters are.
     """
@@ -72,6 +73,7 @@ class Stage:
     held_requests: int = 1
     group: str = ""
     slots: int = 1
+    seconds: float | None = None
     macs: int = 0
     ideal_cycles: int = 0
     functions: tuple[tuple[str, int], ...] = ()

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from accelsim.errors import DoesNotFitError
 from accelsim.hw.schema import Hardware
 from accelsim.mapping import kernel
 from accelsim.mapping.record import Record
 from accelsim.mapping.stage import Stage, Transfer
 from accelsim.results.causes import CAUSES
 from accelsim.sim import table
-from accelsim.sim.table import Program, Ticks, empty_rows
+from accelsim.sim.table import Program, Ticks, empty_rows, too_long
 
 _KINDS = ("inner", "inner_dram", "begin", "begin_dram", "end", "end_dram")
 
@@ -41,10 +40,7 @@ def assemble(stages: Sequence[Stage], hardware: Hardware) -> Program:
             CAUSES.index(stage.cause),
         )
         if max(values) > table.MAX_TICKS:
-            raise DoesNotFitError(
-                f"timeline: node '{stage.node}' on unit '{stage.unit}' takes up to {max(values):.3g} ticks a tile, "
-                f"more than the {table.MAX_TICKS:.3g} that 64-bit times hold; use a smaller model or shorter durations"
-            )
+            raise too_long(f"timeline: a tile of node '{stage.node}' on unit '{stage.unit}'", max(values))
         row[: table.GROUP] = values
         row[table.GROUP] = groups.setdefault(stage.group, len(groups))
         row[table.SLOTS] = stage.slots if stage.group else 1

@@ -1,9 +1,8 @@
 """Many points at once: the kernels that plan, book and run one sequence of layouts on a list of hardware records.
 
-Nothing of a model's meaning is here: plans come from `mapping/kernel.py`, rows are run by `sim/kernel.py`. What is new
-is what makes points cheap. Candidates of a product are listed once for all points with the same array and buffers.
-A row is run once for each state it is met in: all times are max and + of durations, so a row that starts with its
-servers free in the same relation to its start takes the same ticks, for the same causes, and leaves them alike.
+Nothing of a model's meaning is here: plans come from `mapping/kernel.py`, rows are run by `mapping/timeline_kernel.py`
+through `sequence_kernel`. Candidates of a product are listed once for all points with the same array and buffers;
+where nothing is searched, neither are the boxes and the order of rows made anew.
 
     slots     [slots, 4]: layout, number of its place, number of its node, whether loads may run ahead here
     layouts   [layouts, 2]: first box of a fixed one (or -1) and their number, or the product (and 0)
@@ -15,6 +14,7 @@ servers free in the same relation to its start takes the same ticks, for the sam
 from __future__ import annotations
 
 import functools
+import math
 
 from accelsim.kernel_cache import use_kernel_cache
 
@@ -24,8 +24,9 @@ import numpy as np  # noqa: E402
 from numba import njit  # noqa: E402
 
 from accelsim.mapping import kernel as mapping  # noqa: E402
-from accelsim.mapping import search_kernel  # noqa: E402
-from accelsim.sim import kernel  # noqa: E402
+from accelsim.mapping import candidates_kernel, search_kernel  # noqa: E402
+from accelsim.mapping import timeline_kernel as kernel  # noqa: E402
+from accelsim.sim import sequence_kernel as sequences  # noqa: E402
 
 _compiled = functools.partial(njit, cache=True, nogil=True)
 # Columns of slots and layouts.
@@ -37,7 +38,6 @@ STAGE_COLUMNS = 5
 # Columns of what a point gives, before the cycles of each unit.
 TICKS, READ_BYTES, WRITTEN_BYTES, STATUS = range(4)
 DONE, NO_TILE, TOO_LONG = range(3)
-_REMEMBERED = 4096
 _MOST_TICKS = 2.0**60
 
 
@@ -45,7 +45,7 @@ _MOST_TICKS = 2.0**60
 def list_candidates(products, plans, features, counts):
     """The candidates of each product, for all points with this array and these buffers."""
     for number in range(products.shape[0]):
-        counts[number] = search_kernel.candidates(products[number], plans[number], features[number])
+        counts[number] = candidates_kernel.candidates(products[number], plans[number], features[number])
 
 
 @_compiled
@@ -99,25 +99,56 @@ def _moved_bytes(box, moves, sizes, written):
 
 
 @_compiled
-def _whole(ticks, per_cycle, shift):
-    """Cycles of so many ticks, rounded up."""
-    if shift >= 0:
-        return (ticks + per_cycle - 1) >> shift
-    return -(-ticks // per_cycle)
+def _sequence_of(
+    slots, layouts, start, number_of, boxes, stages, loads, everywhere, memory_count, sequence, row_class, place,
+    first_of_class, next_code, latest, repeated,
+):  # fmt: skip
+    """List the rows of a point, for each the next of its group, and how often each box occurs. Returns their number."""
+    slot_count, length = slots.shape[0], 0
+    repeated[:] = 0
+    latest[:] = -1
+    for slot in range(slot_count):
+        layout = layouts[slots[slot, LAYOUT]]
+        begin, count = layout[BOXES], layout[PRODUCT]
+        if begin < 0:
+            begin, count = start[layout[PRODUCT]], number_of[layout[PRODUCT]]
+        for index in range(begin, begin + count):
+            box, stage = boxes[index], stages[index]
+            grouped = slots[slot, AHEAD] != 0 and stage[MEMORY] >= 0 and box[mapping.SLOTS] >= 2
+            key = 0
+            if grouped:
+                key = 1 + stage[MEMORY]
+                if not box[mapping.EARLY]:
+                    key += memory_count * (1 + slots[slot, PLACE])
+                elif not everywhere:
+                    key += memory_count * (1 + slot_count + slots[slot, NODE])
+            row_class[length], place[length] = 2 * index + grouped, key
+            repeated[index] += 1
+            length += 1
+    for row in range(length - 1, -1, -1):
+        sequence.follower[row] = -2
+        if loads[row_class[row] // 2]:
+            key = place[row]
+            sequence.follower[row] = latest[key] if key > 0 else -1
+            if key > 0:
+                latest[key] = row
+    sequences.number_codes(sequence, length, row_class, first_of_class, next_code)
+    return length
 
 
 @_compiled
 def run_points(
     products, operands, operand_counts, epilogues, epilogue_counts, fixed, units_of, memories_of,
-    plans, features, counts, boxes, moves, sizes, stages, fixed_operands, layouts, slots, everywhere, memory_count,
-    links, drams, tick_hz, unit_ticks, ticks_per_cycle, objective, chosen, results, stalls,
+    plans, features, counts, boxes, moves, sizes, stages, seconds, fixed_operands, layouts, slots, everywhere,
+    memory_count, links, drams, tick_hz, unit_ticks, unit_hz, ticks_per_cycle, objective, chosen, results, stalls,
 ):  # fmt: skip
     """Simulate points. Writes `results` [points, 4 + units], `stalls` [points, causes] in cycles
     and, for each product, the plan chosen for the last point in `chosen` [products, 4].
 
     `fixed` [products, 4] are plans that a description gives (-1: none). `boxes`, `moves`, `sizes` and `stages` begin
-    with those of fixed layouts; there is room behind them for those of products. `everywhere` says that parameters
-    are prefetched across nodes.
+    with those of fixed layouts; there is room behind them for those of products. `seconds` of a fixed box are what a
+    tile takes where that is no number of cycles (else -1). `everywhere` says that parameters are prefetched across
+    nodes.
     """
     product_count, slot_count = products.shape[0], slots.shape[0]
     fixed_boxes = 0
@@ -126,32 +157,26 @@ def run_points(
             fixed_boxes = max(fixed_boxes, layouts[layout, BOXES] + layouts[layout, PRODUCT])
     fixed_moves = boxes[fixed_boxes - 1, mapping.LAST] if fixed_boxes else 0
     servers = 2 * links.shape[1] + drams.shape[1]
-    classes = 2 * boxes.shape[0]
-    rows = np.zeros((classes, kernel.COLUMNS), np.int64)
-    read, write = np.zeros((classes, servers), np.int64), np.zeros((classes, servers), np.int64)
-    held, store = np.zeros((classes, servers), np.int64), np.zeros((classes, servers), np.int64)
+    box_room = boxes.shape[0]
+    classes = sequences.new_classes(2 * box_room, servers)
+    rows, read, write, held, store = classes
     claims = np.zeros((5, servers), np.int64)
-    loads = np.zeros(boxes.shape[0], np.int64)
-    moved = np.zeros((boxes.shape[0], 2), np.int64)
-    limit = np.zeros(boxes.shape[0])
+    loads, repeated = np.zeros(box_room, np.int64), np.zeros(box_room, np.int64)
+    moved = np.zeros((box_room, 2), np.int64)
+    limit = np.zeros(box_room)
     start, number_of = np.zeros(product_count, np.int64), np.zeros(product_count, np.int64)
-    most = slot_count * mapping.MOST_BOXES
-    sequence, place = np.zeros(most, np.int64), np.zeros(most, np.int64)
-    follower = np.zeros(most, np.int64)
-    group_count = memory_count * (1 + 2 * (slot_count + 1)) + 1
-    latest, stamp = np.zeros(group_count, np.int64), np.zeros(group_count, np.int64)
-    ready = np.zeros(most, np.int64)
-    scratch = kernel.new_scratch(servers)
+    most = 0
+    for slot in range(slot_count):
+        layout = layouts[slots[slot, LAYOUT]]
+        most += layout[PRODUCT] if layout[BOXES] >= 0 else mapping.MOST_BOXES
+    sequence = sequences.new_sequence(most)
+    memory = sequences.new_memory(most, servers)
+    row_class, place, next_code = np.zeros(most, np.int64), np.zeros(most, np.int64), np.zeros(most, np.int64)
+    first_of_class = np.zeros(2 * box_room, np.int64)
+    latest = np.zeros(memory_count * (1 + 2 * (slot_count + 1)) + 1, np.int64)
+    scratch, free = kernel.new_scratch(servers), np.zeros(servers, np.int64)
     times, causes = np.zeros(kernel.TIMES, np.int64), np.zeros(kernel.CAUSE_COUNT, np.int64)
-    heads = np.full(classes * (classes + 2), -1, np.int32)
-    used = np.zeros(_REMEMBERED, np.int64)
-    chain = np.zeros(_REMEMBERED, np.int64)
-    entry, leaving = np.zeros((_REMEMBERED, servers + 1), np.int64), np.zeros((_REMEMBERED, servers + 1), np.int64)
-    took = np.zeros((_REMEMBERED, 1 + kernel.CAUSE_COUNT), np.int64)
-    free = np.zeros(servers + 1, np.int64)
-    remembered = length = 0
-    repeated = np.zeros(boxes.shape[0], np.int64)
-    box_count = 0
+    length = box_count = 0
     planned = False  # whether an earlier point left boxes and rows that this one has too
     for point in range(results.shape[0]):
         for k in range(results.shape[1]):
@@ -214,6 +239,9 @@ def run_points(
             own = fixed_operands if index < fixed_boxes else operands[which]
             mapping.book(box, own, moves, sizes, links[point], drams[point], hz, claims)
             ticks = unit_ticks[point, stage[UNIT]]
+            if index < fixed_boxes and seconds[index] >= 0.0:
+                cycles = seconds[index] * unit_hz[point, stage[UNIT]]
+                box[mapping.CYCLES] = math.ceil(min(cycles, 2 * _MOST_TICKS / ticks))
             for grouped in range(2):
                 loads[index] = fill_class(
                     box, stage, grouped, ticks, claims, rows, read, write, held, store, 2 * index + grouped
@@ -222,36 +250,11 @@ def run_points(
             if not planned:
                 moved[index, 0] = _moved_bytes(box, moves, sizes, False)
                 moved[index, 1] = _moved_bytes(box, moves, sizes, True)
-                repeated[index] = 0
-        # The sequence of rows, and for each the next of its group.
         if not planned:
-            length = 0
-            for slot in range(slot_count):
-                layout = layouts[slots[slot, LAYOUT]]
-                begin, count = layout[BOXES], layout[PRODUCT]
-                if begin < 0:
-                    begin, count = start[layout[PRODUCT]], number_of[layout[PRODUCT]]
-                for index in range(begin, begin + count):
-                    box, stage = boxes[index], stages[index]
-                    grouped = slots[slot, AHEAD] != 0 and stage[MEMORY] >= 0 and box[mapping.SLOTS] >= 2
-                    key = 0
-                    if grouped:
-                        key = 1 + stage[MEMORY]
-                        if not box[mapping.EARLY]:
-                            key += memory_count * (1 + slots[slot, PLACE])
-                        elif not everywhere:
-                            key += memory_count * (1 + slot_count + slots[slot, NODE])
-                    sequence[length], place[length] = 2 * index + grouped, key
-                    repeated[index] += 1
-                    length += 1
-            for row in range(length - 1, -1, -1):
-                if not loads[sequence[row] // 2]:
-                    follower[row] = -2
-                else:
-                    key = place[row]
-                    follower[row] = latest[key] if key > 0 and stamp[key] == point + 1 else -1
-                    if key > 0:
-                        latest[key], stamp[key] = row, point + 1
+            length = _sequence_of(
+                slots, layouts, start, number_of, boxes, stages, loads, everywhere, memory_count, sequence,
+                row_class, place, first_of_class, next_code, latest, repeated,
+            )  # fmt: skip
             planned = not searched
         total = 0.0
         for index in range(box_count):
@@ -266,73 +269,6 @@ def run_points(
         if not total <= _MOST_TICKS:
             results[point, STATUS] = TOO_LONG
             continue
-        for row in range(length):
-            ready[row] = -1
-        # The timeline, from row to row.
-        for number in range(remembered):
-            heads[used[number]] = -1
-        remembered = 0
-        for k in range(servers + 1):
-            free[k] = 0
-        now = 0
-        per_cycle = ticks_per_cycle[point]
-        shift = 0  # ticks of a cycle as a power of two, -1 if they are none
-        while 1 << shift < per_cycle:
-            shift += 1
-        if 1 << shift != per_cycle:
-            shift = -1
-        for row in range(length):
-            kind, target = sequence[row], follower[row]
-            other = sequence[target] if target >= 0 else kind
-            code = kind * (classes + 2) + (other + 2 if target >= 0 else target + 2)
-            free[servers] = max(ready[row] - now, 0) if ready[row] >= 0 else -1
-            found = heads[code]
-            while found >= 0:
-                same = True
-                for k in range(servers + 1):
-                    if entry[found, k] != free[k]:
-                        same = False
-                        break
-                if same:
-                    break
-                found = chain[found] - 1
-            if found < 0:
-                for k in range(servers):
-                    scratch[0, kernel.FREE + k] = free[k]
-                end, _, done, _ = kernel.run_row(
-                    rows[kind], read[kind], write[kind], held[kind], store[kind], target > -2, held[other],
-                    rows[other, kernel.LATENCY], target >= 0, free[servers], 0, False, scratch, times, causes,
-                )  # fmt: skip
-                keep = remembered < _REMEMBERED
-                found = remembered if keep else _REMEMBERED - 1
-                if keep:
-                    chain[found] = heads[code] + 1
-                    heads[code] = found
-                    used[found] = code
-                    remembered += 1
-                else:
-                    # The last place is used over and over: take it out of its chain by a state that no row has.
-                    entry[found, servers] = -2
-                if keep:
-                    for k in range(servers + 1):
-                        entry[found, k] = free[k]
-                for k in range(servers):
-                    leaving[found, k] = max(scratch[0, kernel.FREE + k] - end, 0)
-                leaving[found, servers] = done
-                took[found, 0] = end
-                for k in range(kernel.CAUSE_COUNT):
-                    took[found, 1 + k] = causes[k]
-            if target >= 0:
-                ready[target] = now + leaving[found, servers]
-            for k in range(servers):
-                free[k] = leaving[found, k]
-            edge = _whole(now, per_cycle, shift)
-            running = now
-            for k in range(kernel.CAUSE_COUNT):
-                if took[found, 1 + k]:
-                    running += took[found, 1 + k]
-                    following = _whole(running, per_cycle, shift)
-                    stalls[point, k] += following - edge
-                    edge = following
-            now += took[found, 0]
-        results[point, TICKS] = now
+        results[point, TICKS] = sequences.run_sequence(
+            sequence, length, classes, memory, ticks_per_cycle[point], free, scratch, times, causes, stalls[point]
+        )

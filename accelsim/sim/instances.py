@@ -2,11 +2,14 @@
 
 `frames`: each instance runs whole frames, one after the other. `layers`: each frame passes through the instances;
 consecutive nodes are dealt so that the longest share of a frame is as short as can be, while frames follow each other.
-Links are each instance's own. A DRAM is divided in equal parts between frames, in proportion to the bytes that they
-move between layers; parts are fixed, as in `sim/branches.py`, so all times stay max and + of durations.
+Links are each instance's own. A DRAM serves whoever asks: an instance has of it what the others leave, their traffic
+spread evenly over the time T that all of them take, a part of 1 - (claims of the others) / T. As instances drift
+against each other, no order of their requests is more likely than another. Larger parts make T shorter and a shorter T
+makes parts smaller, so that there is one T; it is never below the sum of claims, nor above what equal parts give, and
+never rises with a bandwidth. Within an instance all times stay max and + of durations.
 One frame alone has the whole DRAM: that is its latency. The interval is that of frames without end.
 
-Not modelled: links that instances share; what one instance leaves of its part of a DRAM, given to another.
+Not modelled: links that instances share; requests of two instances that meet more often than by chance.
 """
 
 from __future__ import annotations
@@ -26,41 +29,46 @@ from accelsim.sim.timeline import run_program
 
 Rows = npt.NDArray[np.int64]
 
+_NEAR = 1e-6  # of a time that is found by bisection
+
 
 def on_instances(program: Program, stages: Sequence[Stage], frame_of: Sequence[int], hardware: Hardware) -> Program:
     """The program of several frames, dealt to the instances."""
     count = hardware.instances.value
     frames = np.array(frame_of, np.int64)
     if hardware.schedule.spread == "frames":
-        return _laned(program, frames % count, None, _equal(program, min(count, len(np.unique(frames)))))
-    lane = _layers(program, stages, frames, count)
-    return _laned(program, lane, frames, _by_bytes(program, lane))
+        return _sharing(program, frames % count, None)
+    return _sharing(program, _layers(program, stages, frames, count), frames)
 
 
 def interval_ticks(program: Program, stages: Sequence[Stage], hardware: Hardware) -> float:
     """Mean ticks between two frames like this one, if they never end."""
     count = hardware.instances.value
+    lane = np.zeros(len(stages), np.int64)
     if hardware.schedule.spread == "frames":
-        lane = np.zeros(len(stages), np.int64)
-        return run_program(_laned(program, lane, None, _equal(program, count))).total / count
-    lane = _layers(program, stages, np.zeros(len(stages), np.int64), count)
-    return float(run_program(_laned(program, lane, None, _by_bytes(program, lane))).total)
+        return run_program(_sharing(program, lane, None, alike=count)).total / count
+    lane = _layers(program, stages, lane, count)
+    return float(run_program(_sharing(program, lane, None)).total)
 
 
-def _equal(program: Program, count: int) -> npt.NDArray[np.float64]:
-    stretch = np.ones((len(program.rows), program.channels + program.memories))
-    stretch[:, program.channels :] = count
-    return stretch
+def _sharing(program: Program, lane: Rows, frames: Rows | None, *, alike: int = 1) -> Program:
+    """The program in lanes that share the DRAMs, each lane there `alike` times."""
+    ticks = program.memory_ticks.astype(np.float64)
+    own = np.array([ticks[lane == one].sum(axis=0) for one in range(int(lane.max(initial=0)) + 1)])
+    total = alike * own.sum(axis=0)
 
+    def shared(time: float) -> Program:
+        part = 1.0 - (total - own) / time
+        stretch = np.ones((len(lane), program.channels + program.memories))
+        stretch[:, program.channels :] = np.where(own > 0, 1.0 / np.where(own > 0, part, 1.0), 1.0)[lane]
+        return _laned(program, lane, frames, np.maximum(stretch, 1.0))
 
-def _by_bytes(program: Program, lane: Rows) -> npt.NDArray[np.float64]:
-    """Of each DRAM the part that a lane's claims have of all."""
-    claims = program.memory_ticks.astype(np.float64)
-    own = np.array([claims[lane == one].sum(axis=0) for one in range(int(lane.max(initial=0)) + 1)])
-    stretch = _equal(program, 1)
-    part = own[lane]
-    stretch[:, program.channels :] = np.where(part > 0, claims.sum(axis=0) / np.maximum(part, 1.0), 1.0)
-    return np.maximum(stretch, 1.0)
+    low = float(max(total.max(initial=0.0), 1.0))  # where each lane of the busiest DRAM has its part of the claims
+    high = float(run_program(shared(low)).total)
+    while high - low > _NEAR * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if run_program(shared(middle)).total > middle else (low, middle)
+    return shared(low)
 
 
 def _layers(program: Program, stages: Sequence[Stage], frames: Rows, count: int) -> Rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -13,18 +13,22 @@ import numpy.typing as npt
 from accelsim.errors import AccelsimError
 from accelsim.hw.schema import Hardware
 from accelsim.ir import Activity, Graph
-from accelsim.mapping import kernel, search_kernel
-from accelsim.mapping.lower import lower
+from accelsim.mapping import candidates_kernel, kernel
+from accelsim.mapping.lower import Lowered, lower
+from accelsim.mapping.plan import check_mapping
 from accelsim.mapping.record import LATENCY_ONLY, Integers
 from accelsim.mapping.stage import Stage
+from accelsim.mapping.view import Workload
 from accelsim.results.causes import CAUSES
 from accelsim.sim import bulk_kernel as bulk
-from accelsim.sim.points import Columns, Points, points_of
+from accelsim.sim.lowered import alike, obstacle, run_of
+from accelsim.sim.points import Columns, Group, Points, points_of
 from accelsim.sim.prices import priced
 from accelsim.sim.recipe import Recipe, Tables, rates_matter, recipe_of
 from accelsim.sim.timing import Frame, time_frames, workload_of
 
 Column = npt.NDArray[Any]
+Progress = Callable[[int, int], None]
 _CHUNK = 4096  # points that one call of the kernel simulates
 
 
@@ -36,6 +40,7 @@ def simulate_many(
     activity: Activity | None = None,
     costs: bool = True,
     threads: int | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Column]:
     """Simulate one frame on many points: a list of hardware, or one hardware with `columns`, dotted path -> values.
 
@@ -45,51 +50,94 @@ def simulate_many(
     `costs` `energy.<scope>` in J, `resources.<kind>`, `fits` and `misfits` (what exceeds its bound). They are what
     `simulate` gives one by one; energies may differ in the last digits. Points with equal arrays and buffers share
     the work that depends on nothing else. `threads` default to the number of processors.
+    `one_by_one` says why a point could share nothing and was simulated by itself, a hundred times slower: '' for the
+    others. `progress` is called with the points that are done and their number, now and then.
     Raises InputError for paths and values that are not there, and what lowering the first point raises if none runs.
     """
     points = points_of(hardware, columns)
     frame = Frame(graph.meta.get("task", ""), graph, activity)
     workload = workload_of(frame, points.base)
-    found = BulkResults(points)
-    recipe = None
-    if not rates_matter(points.base):
-        try:
-            recipe = recipe_of(workload, lower(workload, points.base))
-        except AccelsimError:
-            recipe = None  # the base is no point of its own: others may run where it does not
-    if recipe is None:
-        for index in range(points.count):
-            found.one_by_one(index, frame)
-    else:
-        known: dict[Hashable, tuple[Stage, ...]] = {}
-        with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-            tasks = []
-            for group in points.groups():
-                try:
-                    tables = recipe.tables(group.hardware, known)
-                except AccelsimError as error:
-                    found.failure[group.members] = str(error)
-                    continue
-                work = BulkGroup(recipe, tables, points, group.hardware)
-                size = min(_CHUNK, max(1, -(-group.members.size // (threads or os.cpu_count() or 1))))
-                listed = pool.submit(work.list_candidates)  # queued before what waits for it
-                starts = range(0, group.members.size, size)
-                tasks += [pool.submit(work.run, group.members[start : start + size], found, listed) for start in starts]
-            for task in tasks:
-                task.result()
-        for index in np.flatnonzero(found.status != bulk.DONE).tolist():
-            found.one_by_one(index, frame)
+    found = BulkResults(points, progress)
+    recipe = _recipe(workload, points.base)
+    known: dict[tuple[float, ...], Lowered | None] = {}
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        work = _Pool(pool, points, found, threads or os.cpu_count() or 1)
+        for group in points.groups():
+            if recipe is not None:
+                work.by_recipe(recipe, group)
+            else:
+                known[group.values] = work.by_lowering(workload, group)
+        work.wait()
+    found.finish(frame, points.groups())
     result = found.columns()
     if costs:
-        result.update(priced(points, found.usage(), workload, recipe.lowered if recipe is not None else None))
+        result.update(priced(points, found.usage(), workload, recipe.lowered if recipe is not None else None, known))
     return result
+
+
+def _recipe(workload: Workload, base: Hardware) -> Recipe | None:
+    if rates_matter(base):
+        return None
+    try:
+        return recipe_of(workload, lower(workload, base))
+    except AccelsimError:
+        return None  # the base is no point of its own: others may run where it does not
+
+
+class _Pool:
+    """Hands points to the kernel, on threads."""
+
+    def __init__(self, pool: ThreadPoolExecutor, points: Points, found: BulkResults, threads: int) -> None:
+        self.pool, self.points, self.found, self.threads = pool, points, found, threads
+        self.tasks: list[Future[None]] = []
+        self.layouts: dict[Hashable, tuple[Stage, ...]] = {}
+
+    def by_recipe(self, recipe: Recipe, group: Group) -> None:
+        """Points of a group by the layouts of a recipe; their tiles are searched for each."""
+        try:
+            tables = recipe.tables(group.hardware, self.layouts)
+        except AccelsimError as error:
+            self.found.fail(group.members, str(error))
+            return
+        self._run(BulkGroup(recipe.slots, tables, self.points, group.hardware), group.members)
+
+    def by_lowering(self, workload: Workload, group: Group) -> Lowered | None:
+        """Points of a group by as few lowerings as there are ways to decide. Returns one of them."""
+        members, lowered = group.members, None
+        while members.size:
+            try:
+                lowered = lower(workload, self.points.hardware(int(members[0])))
+                check_mapping(group.hardware, lowered.stages)
+            except AccelsimError as error:  # rates have no say in what fits
+                self.found.fail(members, str(error))
+                return lowered
+            why = obstacle(lowered)
+            if why:
+                self.found.leave(members, why)
+                return lowered
+            same = alike(lowered, self.points.rates(group.hardware, members), members.size)
+            slots, tables = run_of(lowered, group.hardware)
+            self._run(BulkGroup(slots, tables, self.points, group.hardware), members[same])
+            members = members[~same]
+        return lowered
+
+    def _run(self, work: BulkGroup, members: Integers) -> None:
+        size = min(_CHUNK, max(1, -(-members.size // self.threads)))
+        listed = self.pool.submit(work.list_candidates)  # queued before what waits for it
+        for start in range(0, members.size, size):
+            self.tasks.append(self.pool.submit(work.run, members[start : start + size], self.found, listed))
+
+    def wait(self) -> None:
+        for task in self.tasks:
+            task.result()
+            self.found.tell()
 
 
 class BulkResults:
     """What points give, as it is found."""
 
-    def __init__(self, points: Points) -> None:
-        self.points = points
+    def __init__(self, points: Points, progress: Progress | None = None) -> None:
+        self.points, self.progress = points, progress
         count, units = points.count, len(points.base.units)
         self.ticks = np.zeros(count, np.int64)
         self.cycles = np.zeros(count, np.int64)
@@ -98,6 +146,36 @@ class BulkResults:
         self.active = np.zeros((count, units), np.int64)
         self.stalls = np.zeros((count, len(CAUSES)), np.int64)
         self.failure = np.full(count, "", object)
+        self.alone = np.full(count, "", object)
+        self.done = np.zeros(count, np.bool_)
+
+    def tell(self) -> None:
+        """Tell how many points are done."""
+        if self.progress is not None:
+            self.progress(int(self.done.sum()), self.points.count)
+
+    def fail(self, members: Integers, why: str) -> None:
+        """Points that cannot run."""
+        self.failure[members], self.done[members] = why, True
+
+    def leave(self, members: Integers, why: str) -> None:
+        """Points that share nothing with others: `finish` simulates each by itself."""
+        self.status[members], self.alone[members] = bulk.TOO_LONG, why
+
+    def finish(self, frame: Frame, groups: Iterable[Group]) -> None:
+        """Simulate what is left one by one, a point of each group where no tile fits: that depends on no rate."""
+        for group in groups:
+            stuck = group.members[self.status[group.members] == bulk.NO_TILE]
+            if stuck.size:
+                self.one_by_one(int(stuck[0]), frame)
+                if self.failure[stuck[0]]:
+                    self.fail(stuck, self.failure[stuck[0]])
+                    self.status[stuck] = bulk.DONE
+        left = np.flatnonzero(self.status != bulk.DONE)
+        self.alone[left] = np.where(self.alone[left] == "", "no tile fits, or times pass 2**60 ticks", self.alone[left])
+        for index in left.tolist():
+            self.one_by_one(index, frame)
+            self.tell()
 
     def take(self, members: Integers, results: Integers, stalls: Integers, per_cycle: Integers) -> None:
         """Store what the kernel found for some points."""
@@ -106,11 +184,12 @@ class BulkResults:
         self.read[members], self.written[members] = results[:, bulk.READ_BYTES], results[:, bulk.WRITTEN_BYTES]
         self.active[members] = results[:, bulk.STATUS + 1 :]
         self.stalls[members] = stalls
+        self.done[members] = results[:, bulk.STATUS] == bulk.DONE
 
     def one_by_one(self, index: int, frame: Frame) -> None:
         """A point by itself, where there is no faster way or a reason is wanted."""
         hardware = self.points.hardware(index)
-        self.status[index] = bulk.DONE
+        self.status[index], self.done[index] = bulk.DONE, True
         try:
             timing = time_frames([frame], hardware)
         except AccelsimError as error:
@@ -134,6 +213,7 @@ class BulkResults:
             "dram_write_bytes": self.written,
             **{f"stalls.{cause}": self.stalls[:, number] for number, cause in enumerate(CAUSES)},
             "failure": self.failure,
+            "one_by_one": self.alone,
         }
 
 
@@ -150,11 +230,11 @@ class _Usage(NamedTuple):
 class BulkGroup:
     """Points with one array and one set of buffers: what they share, and the kernel on some of them."""
 
-    def __init__(self, recipe: Recipe, tables: Tables, points: Points, hardware: Hardware) -> None:
-        self.recipe, self.tables, self.points, self.hardware = recipe, tables, points, hardware
+    def __init__(self, slots: Integers, tables: Tables, points: Points, hardware: Hardware) -> None:
+        self.slots, self.tables, self.points, self.hardware = slots, tables, points, hardware
         count = tables.products.shape[0]
-        self.plans = np.empty((count, search_kernel.MOST_PLANS, 4), np.int64)
-        self.features = np.empty((count, search_kernel.MOST_PLANS, search_kernel.FEATURES))
+        self.plans = np.empty((count, candidates_kernel.MOST_PLANS, 4), np.int64)
+        self.features = np.empty((count, candidates_kernel.FEATURES, candidates_kernel.MOST_PLANS))
         self.counts = np.zeros(count, np.int64)
         links = len(hardware.links)
         self.fixed_operands = np.zeros((links, kernel.OPERAND_COLUMNS), np.int64)
@@ -189,15 +269,17 @@ class BulkGroup:
             t.moves.copy(),
             t.sizes.copy(),
             t.stages.copy(),
+            t.seconds,
             self.fixed_operands,
             t.layouts,
-            self.recipe.slots,
+            self.slots,
             self.hardware.schedule.prefetch == "all",
             len(self.hardware.memories),
             records.links,
             records.drams,
             records.tick_hz,
             records.unit_ticks,
+            records.unit_hz,
             records.per_cycle,
             LATENCY_ONLY,
             chosen,

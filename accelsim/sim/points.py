@@ -17,6 +17,7 @@ from accelsim.hw.quantity import Quantity
 from accelsim.hw.schema import Hardware
 from accelsim.hw.timebase import TICKS_PER_CLOCK_TICK, TimeBase
 from accelsim.mapping import kernel
+from accelsim.mapping.rates import Rates, rates_of
 from accelsim.mapping.record import Floats, Integers, Record
 
 Columns = Mapping[str, Sequence[float] | npt.NDArray[Any]]
@@ -30,6 +31,8 @@ class Group(NamedTuple):
 
     hardware: Hardware
     members: Integers
+    values: tuple[float, ...]
+    """What they share at the paths that are no rates."""
 
 
 class Records(NamedTuple):
@@ -39,6 +42,7 @@ class Records(NamedTuple):
     drams: Floats
     tick_hz: Integers
     unit_ticks: Integers
+    unit_hz: Floats
     per_cycle: Integers
 
 
@@ -84,7 +88,7 @@ class Points:
     def groups(self) -> Iterator[Group]:
         """Points by what laying out can see."""
         for values, members in self.combinations(self.paths("layout"), np.arange(self.count)):
-            yield Group(self.base.with_values(values), members)
+            yield Group(self.base.with_values(values), members, tuple(values.values()))
 
     def combinations(self, paths: Sequence[str], members: Integers) -> Iterator[tuple[dict[str, float], Integers]]:
         """The distinct values at `paths` among some points, each with the points that have them."""
@@ -98,6 +102,28 @@ class Points:
         for values, part in zip(distinct.tolist(), np.split(order, ends[:-1]), strict=True):
             yield dict(zip(paths, values, strict=True)), members[part]
 
+    def rates(self, hardware: Hardware, members: Integers) -> Rates:
+        """Rates of points whose layout is that of `hardware`, each [members, 1]."""
+        first = rates_of(hardware)
+        found = Rates(*({name: np.empty((members.size, 1)) for name in column} for column in first))
+        where = np.empty(self.count, np.int64)
+        where[members] = np.arange(members.size)
+        for values, part in self.combinations(self.paths("rate"), members):
+            for columns, own in zip(found, rates_of(hardware.with_values(values)), strict=True):
+                for name, value in own.items():
+                    columns[name][where[part], 0] = value
+        if len(hardware.clocks) == 1:
+            for columns in (found.unit_hz, found.link_hz):
+                for column in columns.values():
+                    column[:, 0] = self.clock_hz[members]
+        for name in found.bytes_per_s:
+            paths = [f"memories.{name}.{field}" for field in ("bandwidth", "efficiency")]
+            dram = hardware.memories[name]
+            if isinstance(dram, Dram) and any(path in self.columns_of for path in paths):
+                bandwidth = self._values(paths[0], dram.bandwidth.value)[members]
+                found.bytes_per_s[name][:, 0] = bandwidth * self._values(paths[1], dram.efficiency.value)[members]
+        return found
+
     def records(self, hardware: Hardware, members: Integers) -> Records:
         """Rates of points whose layout is that of `hardware`."""
         size = members.size
@@ -108,6 +134,7 @@ class Points:
             np.empty((size, drams, kernel.DRAM_COLUMNS)),
             np.empty(size, np.int64),
             np.empty((size, len(hardware.units)), np.int64),
+            np.concatenate(list(self.rates(hardware, members).unit_hz.values()), axis=1),
             np.empty(size, np.int64),
         )
         where = np.empty(self.count, np.int64)

@@ -39,9 +39,16 @@ class Used(Protocol):
     def ran(self) -> npt.NDArray[np.bool_]: ...
 
 
-def priced(points: Points, used: Used, workload: Workload, lowered: Lowered | None) -> dict[str, Column]:
+def priced(
+    points: Points,
+    used: Used,
+    workload: Workload,
+    lowered: Lowered | None,
+    known: Mapping[tuple[float, ...], Lowered | None],
+) -> dict[str, Column]:
     """`energy.<scope>` in J, `resources.<kind>`, `fits` and `misfits` for each point; nothing of points that did not
-    run. Energy of an FPGA is linear in what a run did and, beside that, in its clock; no other designs get a column.
+    run. `lowered` is the lowering of the base, `known` those by the values of all that is no rate.
+    Energy of an FPGA is linear in what a run did and, beside that, in its clock; no other designs get a column.
     """
     clocks = [path for path in points.columns_of if path.startswith("clocks.")]
     linear = len(points.base.clocks) == 1 and isinstance(points.base.energy, FpgaEnergy)
@@ -59,7 +66,8 @@ def priced(points: Points, used: Used, workload: Workload, lowered: Lowered | No
             columns.setdefault(f"resources.{kind}", np.zeros(points.count))[members] = demand.amount
         slow = {clock_misfit(demand) for demand in clock_demands(hardware)}
         names = [failure.what for failure in over_budget(hardware, demands) if failure.what not in slow]
-        names += _lacking(hardware, workload, lowered)
+        own = known.get(tuple(values[path] for path in points.paths("layout")))
+        names += _told(hardware, own) if own is not None else _lacking(hardware, workload, lowered)
         columns["misfits"][members] = "; ".join(names)
         columns["fits"][members] = not names
         for failure, too_fast in _late(points, hardware, members):
@@ -83,7 +91,11 @@ def _lacking(hardware: Hardware, workload: Workload, lowered: Lowered | None) ->
         own = lower(workload, hardware)
     except AccelsimError:
         return []
-    return [failure.what for failure in (*over_capacity(hardware, [own]), *own.misfits)]
+    return _told(hardware, own)
+
+
+def _told(hardware: Hardware, lowered: Lowered) -> list[str]:
+    return [failure.what for failure in (*over_capacity(hardware, [lowered]), *lowered.misfits)]
 
 
 def _late(points: Points, hardware: Hardware, members: Integers) -> list[tuple[str, npt.NDArray[np.bool_]]]:

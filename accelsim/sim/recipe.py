@@ -2,7 +2,8 @@
 
 The order comes from one lowering. Another hardware of the same structure, one that differs in numbers only, runs the
 same layouts in the same order; what each of them is there is laid out again by the same functions.
-Lowerings that are more than that (policies that make stages of their own, tensors that stay on chip) have no recipe.
+Lowerings that are more than that (policies that make stages of their own, tensors that stay on chip) have no recipe:
+they are run as they are for all points that decide alike (see `lowered`).
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Tables(NamedTuple):
     moves: Integers
     sizes: Floats
     stages: Integers
+    seconds: Floats
     layouts: Integers
 
 
@@ -62,7 +64,7 @@ class Recipe:
         """
         context = Context(self.workload, hardware, renamed=dict(self.lowered.context.renamed))
         units, buffers = list(hardware.units), list(hardware.memories)
-        found = _Collected(context.record)
+        found = Collected(context.record)
         for laid in self.laid:
             product = _searched(context, laid)
             if product is not None:
@@ -151,7 +153,7 @@ def _same(stage: Stage, named: Stage, laid: Laid) -> bool:
     )
 
 
-class _Collected:
+class Collected:
     """Products and stages, gathered into arrays."""
 
     def __init__(self, record: Record) -> None:
@@ -164,6 +166,7 @@ class _Collected:
         self.moves: list[list[int]] = []
         self.sizes: list[tuple[float, float]] = []
         self.stages: list[tuple[int, ...]] = []
+        self.seconds: list[float] = []
         self.layouts: list[tuple[int, int]] = []
 
     def add_product(
@@ -192,6 +195,7 @@ class _Collected:
             self.boxes.append(box)
             memory = buffers.index(stage.memory) if stage.memory else -1
             cause = CAUSES.index(stage.cause)
+            self.seconds.append(-1.0 if stage.seconds is None else stage.seconds)
             self.stages.append((units.index(stage.unit), memory, stage.held_requests, stage.flush_cycles, cause))
 
     def tables(self) -> Tables:
@@ -226,5 +230,6 @@ class _Collected:
             moves=moves,
             sizes=sizes,
             stages=stages,
+            seconds=np.array(self.seconds),
             layouts=np.array(self.layouts, np.int64).reshape(-1, 2),
         )

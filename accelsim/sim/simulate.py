@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from accelsim.cost.energy import EnergyReport, Usage
-from accelsim.cost.resources import Demand, on_chip_bytes
+from accelsim.cost.resources import AREA, Demand, on_chip_bytes
 from accelsim.hw.schema import Hardware
 from accelsim.ir import Activity, FrozenMap, Graph
 from accelsim.results import EnergyEvent, FrameResult, Provenance, Range, ResourceUse, Result, Scenario
@@ -15,7 +15,7 @@ from accelsim.sim.memories import memory_use
 from accelsim.sim.nodes import events, node_results, time_by_bound
 from accelsim.sim.remarks import pruned_lines, zero_lines
 from accelsim.sim.timing import Frame, Timing, time_frames
-from accelsim.sim.totals import totals
+from accelsim.sim.totals import Totals, totals
 from accelsim.units import format_bytes
 from accelsim.version import VERSION
 
@@ -74,7 +74,7 @@ def result_of(timing: Timing, *, trace: bool = False) -> Result:
         frames=_frame_results(timing) if len(frames) > 1 else (),
         events=events(timing) if trace else (),
         ranges=FrozenMap({f"energy_{scope}_j": Range(j.low, j.high) for scope, j in spent.scopes.items()}),
-        assumptions=tuple(_assumptions(timing, spent)),
+        assumptions=tuple(_assumptions(timing, whole)),
         not_modelled=hardware.not_modelled,
         provenance=Provenance(
             counts=FrozenMap(hardware.provenance_counts()),
@@ -158,7 +158,7 @@ def _limited_by(timing: Timing) -> str:
     return ", ".join(f"{name} {percent} %" for name, percent in largest if percent) or "nothing"
 
 
-def _assumptions(timing: Timing, spent: EnergyReport) -> list[str]:
+def _assumptions(timing: Timing, whole: Totals) -> list[str]:
     hardware = timing.hardware
     lines = []
     scope = timing.frames[0].graph.scope
@@ -203,7 +203,11 @@ def _assumptions(timing: Timing, spent: EnergyReport) -> list[str]:
         what = f"latency is that of one frame alone on one of {count} instances"
         if len(timing.frames) > 1:
             what = f"frames run on {count} instances"
-        lines.append(f"{what}; throughput that of all, {spread} spread over them, each with a fixed part of the DRAM")
-    if spent.unknown:
-        lines.append(f"no resources are known of {', '.join(spent.unknown)}: their energy and area are left out")
+        lines.append(f"{what}; throughput that of all, {spread} spread over them, with what others leave of the DRAM")
+    if whole.spent.unknown:
+        lines.append(f"no resources are known of {', '.join(whole.spent.unknown)}: their energy and area are left out")
+    area = whole.demands.get(AREA)
+    if area is not None:
+        what = ", ".join((*area.unknown, "control, wires and pads"))
+        lines.append(f"area is that of multipliers, adders and memories, a lower bound: that of {what} is not known")
     return lines

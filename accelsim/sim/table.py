@@ -1,7 +1,7 @@
 """Programs: what the timeline kernel runs, as columns of integers.
 
 `rows[r, COLUMN]` holds the scalars of a row, `inner[r, channel]` and its siblings the ticks of its transfers.
-What each column means to the timeline is told in `sim/kernel.py`.
+What each column means to the timeline is told in `mapping/timeline_kernel.py`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import DoesNotFitError, InternalError
+from accelsim.results import Failure
 from accelsim.results.causes import CAUSES
-from accelsim.sim.kernel import (
+from accelsim.mapping.timeline_kernel import (
     CAUSE,
     COLUMNS,
     COMPUTE,
@@ -54,6 +55,7 @@ __all__ = [
     "Lanes",
     "Program",
     "empty_rows",
+    "too_long",
 ]
 
 Ticks = npt.NDArray[np.int64]
@@ -79,6 +81,14 @@ _RANGES: dict[str, tuple[int, int, int | None]] = {
 }
 
 
+def too_long(what: str, ticks: float) -> DoesNotFitError:
+    """The error where times could pass what 64-bit integers hold."""
+    levers = ("a smaller model", "shorter durations", "clocks with a larger common divisor")
+    failure = Failure(what, ticks, MAX_TICKS, "ticks", levers=levers)
+    text = f"{what}: up to {ticks:.3g} ticks, more than the {MAX_TICKS:.3g} that 64-bit times hold"
+    return DoesNotFitError(f"{text} -- would help: {'; '.join(levers)}", (failure,))
+
+
 def empty_rows(count: int) -> Ticks:
     """`count` rows that do nothing: one outer iteration without tiles, depth 1, one slot, no node."""
     rows = np.zeros((count, COLUMNS), np.int64)
@@ -93,8 +103,8 @@ class Lanes:
 
     `after` [rows, any]: earlier rows that a row comes after, -1 for none. `lane` [rows]: rows of a lane come after
     each other; each lane has a share of every server to itself. `stretch` [rows, channels + memories], at least 1:
-    what a row's transfers on a server take longer, because it has this part of it only. Of rows that can run at the
-    same time the shares, 1 / stretch, must not sum to more than 1.
+    what a row's transfers on a server take longer, because it has this part of it only. Whoever makes lanes sees to it
+    that shares, 1 / stretch, leave no server more to do than it can, at all times or on average.
     """
 
     after: Ticks
@@ -132,10 +142,7 @@ class Program:
         self._check_ranges()
         self._check_lanes()
         if self.upper_bound > MAX_TICKS:
-            raise DoesNotFitError(
-                f"timeline: up to {self.upper_bound:.3g} ticks, more than the {MAX_TICKS:.3g} that 64-bit "
-                "times hold; use clocks with a larger common divisor or a smaller model"
-            )
+            raise too_long("timeline: all rows", self.upper_bound)
 
     @property
     def channels(self) -> int:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from accelsim.sim import kernel
+from accelsim.mapping import timeline_kernel as kernel
 from accelsim.sim.table import Program, Ticks
 
 

@@ -15,7 +15,8 @@ PJ = 1e-12
 
 
 def _chip(table: str = "asic-45nm", **values: object) -> Hardware:
-    return load_hardware("systolic-16", {"energy": table, "board": "chip"} | values)
+    memories = {f"memories.{name}.technology": "sram" for name in ("inputs", "weights", "outputs")}
+    return load_hardware("systolic-16", {"energy": table, "board": "chip"} | memories | values)
 
 
 def _table(hardware: Hardware) -> AsicEnergy:
@@ -97,6 +98,14 @@ def test_the_area_of_a_multiplier_is_that_of_its_source() -> None:
     hardware = _chip(**{"units.array.multiplier.0": "32 bit", "units.array.multiplier.1": "32 bit"})
     each = area_mm2(hardware, _table(hardware))["units.array"].value / 256
     assert each == pytest.approx((6350 + 278) * 1e-6, rel=0.01)
+
+
+def test_each_instance_takes_area_of_its_own_and_what_is_not_known_is_named() -> None:
+    one, three = (resources(load_hardware("gemmini-16x16").with_values({"instances": n}))[AREA] for n in (1, 3))
+    assert three.amount == pytest.approx(3 * one.amount)
+    assert one.interval.low < one.amount < one.interval.high
+    assert one.unknown == ("units.other",)
+    assert resources(load_hardware("eyeriss"))[AREA].unknown == ()  # its host is no part of the chip
 
 
 def test_eyeriss_and_the_tpu_are_lower_bounds_of_their_dies() -> None:

@@ -11,10 +11,16 @@ from accelsim.hw.load import hardware_names, load_hardware
 from accelsim.mapping.names import check_names
 
 WRONG = {
-    "placement": ({"placement": {"linera": "array"}}, r"placement: 'linera' names no op -- did you mean 'linear'"),
-    "carries": ({"links.data.carries": ["atention.q"]}, r"links.data.carries: 'atention.q' names no op"),
-    "on_chip": ({"on_chip": ["foo.bar"]}, r"on_chip: 'foo.bar' names no op"),
-    "absorbs": ({"units.array.absorbs": ["geluu"]}, r"units.array.absorbs: 'geluu' names no op -- did you mean 'gelu'"),
+    "placement": (
+        {"placement": {"linera": "array"}},
+        r"override: placement.linera: 'linera' names no op -- did you mean 'linear'",
+    ),
+    "carries": ({"links.data.carries": ["atention.q"]}, r"override: links.data.carries.0: 'atention.q' names no op"),
+    "on_chip": ({"on_chip": ["foo.bar"]}, r"override: on_chip.0: 'foo.bar' names no op"),
+    "absorbs": (
+        {"units.array.absorbs": ["geluu"]},
+        r"units.array.absorbs.0: 'geluu' names no op -- did you mean 'gelu'",
+    ),
 }
 
 
@@ -22,9 +28,16 @@ WRONG = {
 def test_a_misspelt_op_is_named_with_its_place_and_a_suggestion(small_file: Path, place: str) -> None:
     overrides, message = WRONG[place]
     with pytest.raises(InputError, match=message):
-        check_names(load_hardware(small_file, overrides))
+        check_names(load_hardware(small_file, overrides), small_file, overridden=overrides)
+
+
+def test_the_place_in_the_file_is_told(small_file: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(small_file.read_text("utf-8").replace("moe.zero: vector", "moo.zero: vector"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"wrong.yaml:\d+:\d+: placement.moo.zero: 'moo.zero' names no op"):
+        check_names(load_hardware(wrong), wrong)
 
 
 @pytest.mark.parametrize("name", hardware_names())
 def test_the_shipped_descriptions_name_ops_that_exist(name: str) -> None:
-    check_names(load_hardware(name))
+    check_names(load_hardware(name), name)

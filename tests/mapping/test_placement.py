@@ -29,8 +29,13 @@ def test_an_op_without_a_unit_is_an_error_that_says_what_to_add(small_file: Path
 
 def test_products_on_a_vector_unit_are_refused(small_file: Path) -> None:
     wrong = load_hardware(small_file, {"placement.linear": "vector"})
-    with pytest.raises(UnsupportedError, match=r"cannot run the products of 'linear.main'"):
+    with pytest.raises(UnsupportedError, match=r"makes no products, it cannot run 'linear.main'") as caught:
         lower(Workload(linear_graph(rows=2, reduce=4, outputs=4)), wrong)
+    (failure,) = caught.value.failures
+    assert failure.text() == (
+        "units that run 'linear.main' (node 'fc'): needs 1 units, has 0 units -- would help: place it on array or "
+        "scores or context: placement.linear.main"
+    )
 
 
 def test_a_tensor_without_a_home_is_an_error_that_lists_its_classes(small_file: Path) -> None:
@@ -134,5 +139,7 @@ def test_an_activation_that_the_unit_does_not_know_is_refused_by_its_placement_k
     graph = moe_graph()
     node = graph.nodes[0]
     other = graph.with_nodes((replace(node, attrs=node.attrs.with_items({"activation": "relu"})),))
-    with pytest.raises(UnsupportedError, match=r"cannot run 'moe.relu' of node 'moe'; place it on a vector unit"):
+    with pytest.raises(
+        UnsupportedError, match=r"cannot run 'moe.relu' of node 'moe'; place it on vector: "
+    ):
         lower(Workload(other, activity_for(other, "uniform")), small)

@@ -7,9 +7,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from accelsim.mapping import kernel, search_kernel
+from accelsim.mapping import candidates_kernel as candidates
+from accelsim.mapping import kernel
 from accelsim.sim import bulk_kernel as bulk
-from accelsim.sim import kernel as timeline
+from accelsim.mapping import timeline_kernel as timeline
+from accelsim.mapping.bound_kernel import traffic_of
 
 MOST_TIMED = 20_000
 
@@ -57,8 +59,7 @@ def best_of_grid(product, operands, epilogue, links, drams, tick_hz, limit, grow
     """
     grain = np.empty((3, 2), np.int64)
     kernel.grains(product, grain)
-    servers, once = np.empty((4, 2 * links.shape[0] + drams.shape[0])), np.empty(4)
-    search_kernel.traffic(product, operands, links, drams, tick_hz, servers, once)
+    servers = traffic_of(product, operands, links, drams, tick_hz).ticks
     sizes, counts = np.empty((3, 1024), np.int64), np.zeros(3, np.int64)
     for axis in range(3):
         tiles = last = 0
@@ -70,7 +71,7 @@ def best_of_grid(product, operands, epilogue, links, drams, tick_hz, limit, grow
                 counts[axis] += 1
             last = size
     most = counts[0] * counts[1] * counts[2] * 3
-    plans, features, bounds = np.empty((most, 4), np.int64), np.empty((1, search_kernel.FEATURES)), np.empty(most)
+    plans, features, bounds = np.empty((most, 4), np.int64), np.empty((candidates.FEATURES, 1)), np.empty(most)
     plan, near = np.empty(4, np.int64), np.empty((1, 4), np.int64)
     count = 0
     for m in range(counts[0]):
@@ -83,15 +84,15 @@ def best_of_grid(product, operands, epilogue, links, drams, tick_hz, limit, grow
                     plan[3] = product[kernel.HELD + choice]
                     if plan[3] < 0:
                         continue
-                    search_kernel.add_candidate(product, grain, plan, near, features, 0)
-                    row = features[0]
-                    bound = row[search_kernel.BUSY] * product[kernel.UNIT_TICKS]
+                    candidates.add_candidate(product, grain, plan, near, features, 0)
+                    row = features[:, 0]
+                    bound = row[candidates.BUSY] * product[kernel.UNIT_TICKS]
                     for server in range(servers.shape[1]):
                         bound = max(
                             bound,
-                            servers[0, server] * row[search_kernel.OFTEN]
-                            + servers[1, server] * row[search_kernel.OFTEN + 1]
-                            + servers[2, server] * (row[search_kernel.OFTEN + 2] - 1.0)
+                            servers[0, server] * row[candidates.OFTEN]
+                            + servers[1, server] * row[candidates.OFTEN + 1]
+                            + servers[2, server] * (row[candidates.OFTEN + 2] - 1.0)
                             + servers[3, server],
                         )
                     if bound < limit:

@@ -101,6 +101,18 @@ def random_hardware(rng: np.random.Generator, kind: str, folder: Path) -> Hardwa
     return load_hardware(path)
 
 
+def peak_products(hardware: Hardware, unit: str) -> float:
+    """Products that a unit can complete in a second, however they are laid out."""
+    described = hardware.units[unit]
+    if described.kind == "host":
+        return described.macs.value
+    native = getattr(described, "depthwise", None)
+    lanes = native.lanes.value * native.rows.value if native is not None else 0
+    steps = getattr(described, "macs_per_step", 0)
+    rate = getattr(described, "macs_per_cycle", None)
+    return max(steps, lanes, rate.value if rate is not None else 0) * hardware.unit_clock_hz(unit)
+
+
 def random_graph(rng: np.random.Generator) -> Graph:
     """Up to six nodes: a convolution or a product first, then products, functions, branches and sums."""
     builder = GraphBuilder("random")

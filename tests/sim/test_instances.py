@@ -10,7 +10,7 @@ from accelsim.ir import Graph, Tensor
 from accelsim.ops.build import GraphBuilder
 from accelsim.sim.instances import _filled, _parts
 from accelsim.sim.simulate import simulate, simulate_frames
-from accelsim.sim.timing import Frame, time_frames
+from accelsim.sim.timing import Frame, Timing, retimed, time_frames
 from tests.mapping.conftest import parameter, small, small_file
 
 __all__ = ["small", "small_file"]
@@ -64,6 +64,57 @@ def test_an_interval_is_never_below_the_traffic_nor_above_the_latency(small: Har
         assert timing.interval_s >= alone / count * (1 - 1e-9)
         if bandwidth > 1e10:
             assert timing.interval_s <= alone * 1.05
+
+
+def _of_two_kinds(layers: int, rows: int) -> Graph:
+    """Layers that compute for long on few weights, and layers that load many for one row, in turn."""
+    builder = GraphBuilder("mixed")
+    builder.add_input("x", Tensor((1, rows, 16)))
+    builder.add_input("z", Tensor((1, 1, 64)))
+    out, thin = "x", "z"
+    for k in range(layers):
+        out = builder.add("linear", [out, parameter(builder, f"w{k}", 16, 16)], name=f"long{k}")[0]
+        thin = builder.add("linear", [thin, parameter(builder, f"v{k}", 64, 64)], name=f"thin{k}")[0]
+    return builder.finish([out, thin])
+
+
+def _equal_parts(timing: Timing) -> float:
+    """The interval if each instance had 1/n of the DRAM whatever the others do."""
+    count = timing.hardware.instances.value
+    slow = timing.hardware.with_values(
+        {
+            "memories.ddr.bandwidth": timing.hardware.memories["ddr"].bandwidth.value / count,
+            "instances": 1,
+        }
+    )
+    found = retimed(timing, slow)
+    return found.timeline.total / found.base.tick_hz / count
+
+
+def test_an_instance_has_what_the_others_leave_of_the_dram_not_a_fixed_part(small: Hardware) -> None:
+    bandwidth = 1.2e9  # the thin layers wait for it, the long ones hardly use it
+    timing = time_frames([Frame("", _of_two_kinds(4, 64))], _several(small, 3, "frames", bandwidth))
+    busy = timing.timeline.memory_busy.max() / timing.base.tick_hz
+    alone = timing.timeline.total / timing.base.tick_hz / 3
+    assert max(busy, alone) <= timing.interval_s < 0.9 * _equal_parts(timing)
+
+
+def test_what_is_left_lies_between_equal_parts_and_the_bounds_and_grows_with_bandwidth(small: Hardware) -> None:
+    rng = np.random.default_rng(6)
+    compared = 0
+    for _ in range(25):
+        graph = _of_two_kinds(int(rng.integers(1, 5)), int(rng.integers(1, 70)))
+        spread, count = str(rng.choice(["frames", "layers"])), int(rng.integers(2, 6))
+        bandwidth, last = float(10 ** rng.uniform(7.5, 9.5)), np.inf
+        for faster in (1.0, 1.01, 1.3, 4.0):
+            timing = time_frames([Frame("", graph)], _several(small, count, spread, bandwidth * faster))
+            assert timing.interval_s <= last * (1 + 1e-5)
+            last = timing.interval_s
+            assert timing.interval_s >= timing.timeline.memory_busy.max() / timing.base.tick_hz * (1 - 1e-9)
+            if spread == "frames":
+                assert timing.interval_s <= _equal_parts(timing) * (1 + 1e-3)
+            compared += 1
+    assert compared == 100
 
 
 @pytest.mark.parametrize("spread", ["frames", "layers"])

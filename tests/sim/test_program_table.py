@@ -10,7 +10,8 @@ import pytest
 
 from accelsim.errors import DoesNotFitError, InternalError
 from accelsim.results.causes import CAUSES, DESCRIPTIONS
-from accelsim.sim import kernel, table
+from accelsim.mapping import timeline_kernel as kernel
+from accelsim.sim import table
 from accelsim.sim.table import Lanes, Program
 from tests.sim.worlds import tiny_program
 

@@ -15,7 +15,7 @@ from accelsim.mapping.context import Context
 from accelsim.mapping.view import Workload
 from accelsim.sim.simulate import simulate
 from accelsim.sim.timing import Frame, Timing, retimed, time_frames
-from tests.sim.random_worlds import KINDS, random_graph, random_hardware
+from tests.sim.random_worlds import KINDS, peak_products, random_graph, random_hardware
 
 
 def _worlds(kind: str, folder: Path, designs: int, graphs: int) -> Iterator[tuple[Timing, Graph, Hardware]]:
@@ -31,18 +31,6 @@ def _worlds(kind: str, folder: Path, designs: int, graphs: int) -> Iterator[tupl
                 assert "needs" in str(error)  # noqa: PT017
             except UnsupportedError:
                 assert kind == "rate"  # a rate is one of products only
-
-
-def _peak(hardware: Hardware, unit: str) -> float:
-    """Products that a unit can complete in a cycle of its clock, however they are laid out."""
-    described = hardware.units[unit]
-    if described.kind == "host":
-        return described.macs.value / hardware.unit_clock_hz(unit)
-    native = getattr(described, "depthwise", None)
-    lanes = native.lanes.value * native.rows.value if native is not None else 0
-    steps = getattr(described, "macs_per_step", 0)
-    rate = getattr(described, "macs_per_cycle", None)
-    return max(steps, lanes, rate.value if rate is not None else 0)
 
 
 def _compulsory_bytes(graph: Graph, hardware: Hardware, timing: Timing) -> float:
@@ -76,7 +64,7 @@ def _check(timing: Timing, graph: Graph, hardware: Hardware) -> None:
         assert timeline.total >= sum(s.compute_cycles for s in own) * base.unit_ticks(unit)
         macs = sum(stage.macs for stage in own)
         if macs:
-            assert timing.cycles / hardware.clock_hz >= macs / (_peak(hardware, unit) * hardware.unit_clock_hz(unit))
+            assert timing.cycles / hardware.clock_hz >= macs / peak_products(hardware, unit)
     workload = Workload(graph)
     assert sum(s.macs for s in timing.stages) == sum(n.macs for node in graph.nodes for n in workload.nests(node))
     moved = timing.row_bytes.sum()

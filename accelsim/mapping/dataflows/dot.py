@@ -16,15 +16,14 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from accelsim.errors import InputError, UnsupportedError
+from accelsim.errors import InputError
 from accelsim.hw.schema import DotUnit
 from accelsim.ir import Access, Axis, Dim, LoopNest, Node, Operand
-from accelsim.mapping.context import Context, does_not_fit
+from accelsim.mapping.context import Context, cannot_run, does_not_fit
 from accelsim.mapping.dataflows.depthwise import depthwise_stages, is_depthwise
 from accelsim.mapping.dataflows.epilogue import epilogue_cycles, function_counts
 from accelsim.mapping.plan import Cut, fixed_tiles
 from accelsim.mapping.stage import Stage, Transfer
-from accelsim.mapping.view import nest_key
 
 
 class _Work(NamedTuple):
@@ -42,21 +41,16 @@ def dot_stages(context: Context, name: str, unit: DotUnit, node: Node, nests: Se
     """Lay out one mac nest, with the other nests computed in the unit's pipeline or epilogue."""
     main = next((nest for nest in nests if nest.function == "mac"), None)
     if main is None:
-        raise UnsupportedError(
-            f"{context.hardware.name}: unit '{name}' multiplies and adds, it cannot run "
-            f"'{nest_key(node, nests[0])}' of node '{node.name}'; place it on a vector unit"
-        )
-    shared = _shared_operand(main, node)
+        raise cannot_run(context, name, node, nests[0], "multiplies and adds")
+    shared = _shared_operand(context, name, node, main)
     if unit.depthwise is not None and "w" in unit.holds and is_depthwise(main):
         return depthwise_stages(context, name, unit, node, nests)
     work = _Work(name, unit, node, main, shared, tuple(nest for nest in nests if nest is not main))
     if shared.role in unit.holds:
         return _held(context, work)
     if shared.constant:
-        raise UnsupportedError(
-            f"{context.hardware.name}: unit '{name}' has no buffer for operand '{shared.role}' of '{node.op}'; "
-            f"add units.{name}.holds.{shared.role}: <memory>"
-        )
+        lever = f"add units.{name}.holds.{shared.role}: <memory>"
+        raise cannot_run(context, name, node, main, f"has no buffer for operand '{shared.role}'", lever=lever)
     return _streamed(context, work)
 
 
@@ -64,13 +58,13 @@ def _axes(nest: LoopNest, operand: Operand) -> frozenset[Axis]:
     return frozenset(dim.axis for dim in nest.dims if dim.name in operand.dims)
 
 
-def _shared_operand(nest: LoopNest, node: Node) -> Operand:
+def _shared_operand(context: Context, name: str, node: Node, nest: LoopNest) -> Operand:
     """The factor that all rows share: read, indexed by a reduction but by no row."""
     for operand in nest.operands:
         axes = _axes(nest, operand)
         if operand.access is Access.READ and Axis.REDUCE in axes and Axis.ROW not in axes:
             return operand
-    raise UnsupportedError(f"node '{node.name}': nest '{nest.name}' has no operand that its rows share")
+    raise cannot_run(context, name, node, nest, "takes an operand that all rows share")
 
 
 class _Reduce(NamedTuple):

@@ -60,6 +60,7 @@ def _stage(
         unit=name,
         cause="host",
         tile_cycles=cycles,
+        seconds=seconds,
         macs=macs,
         ideal_cycles=cycles if macs else 0,
         functions=functions,

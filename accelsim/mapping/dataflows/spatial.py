@@ -17,24 +17,27 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from accelsim.errors import InputError, UnsupportedError
-from accelsim.hw.schema import Dram, SpatialUnit
+import numpy as np
+
+from accelsim.errors import DoesNotFitError, InputError
+from accelsim.hw.schema import SpatialUnit
 from accelsim.ir import Access, Axis, Dim, FrozenMap, LoopNest, Node, Operand
-from accelsim.mapping.context import Context, does_not_fit
+from accelsim.mapping.context import Context, cannot_run, does_not_fit
 from accelsim.mapping.dataflows.epilogue import epilogue_cycles, function_counts
 from accelsim.mapping.dataflows.unrolling import best_factors
 from accelsim.mapping.plan import Cut, fixed_tiles
+from accelsim.mapping.rates import Rates, longest
 from accelsim.mapping.stage import Stage, Transfer
-from accelsim.mapping.view import nest_key
 
 _AXES = (Axis.ROW, Axis.OUTPUT, Axis.REDUCE)
 _WAYS = 16  # ways to lay out the loops, of those with the fewest steps, that are tried
+_HALVINGS = 6
 _MOVING = 0.1  # weight of all transfers in an estimate, as for systolic arrays
 
 
@@ -178,28 +181,52 @@ def spatial_stages(
     """Lay out one mac nest, with the other nests computed on its results' way out."""
     main = next((nest for nest in nests if nest.function == "mac"), None)
     if main is None:
-        raise UnsupportedError(
-            f"{context.hardware.name}: unit '{name}' multiplies and adds, it cannot run "
-            f"'{nest_key(node, nests[0])}' of node '{node.name}'; place it on a vector unit"
-        )
+        raise cannot_run(context, name, node, nests[0], "multiplies and adds")
     operands = _operands(context, name, node, main)
     extras = tuple(nest for nest in nests if nest is not main)
-    ways = [_Work(context, name, unit, node, main, operands, extras, found) for found in _factors(unit, main)]
+    bare = _Work(context, name, unit, node, main, operands, extras, {})
     if fixed_tiles(context.hardware, node.name, main.name) is not None:
-        where = ways[0].where
-        raise InputError(f"{where}: mapping: tiles of a spatial array cannot be fixed; fix its 'unroll' instead")
-    candidates = [(work, cut) for work in ways[:_WAYS] for cut in _cuts(work) if _fits(work, cut)]
-    if not candidates:
-        raise _misfit(ways[0])
-    return tuple(_stages(*min(candidates, key=lambda candidate: _estimate(*candidate))))
+        raise InputError(f"{bare.where}: mapping: tiles of a spatial array cannot be fixed; fix its 'unroll' instead")
+    # Of equals the one with the least steps of rows, then of outputs, then of what is summed over.
+    candidates = sorted(_candidates(bare), key=lambda candidate: candidate[1])
+    chosen = context.decide(_chooser(bare, [_terms(*candidate) for candidate in candidates]))
+    return tuple(_stages(*candidates[chosen]))
 
 
-def _factors(unit: SpatialUnit, nest: LoopNest) -> tuple[Mapping[str, int], ...]:
+def _candidates(bare: _Work) -> list[tuple[_Work, _Cut]]:
+    """Ways to lay the loops along the sides and cut them that fit: those with the fewest steps, or where none of these
+    does, with the largest factors of rows, outputs or what is summed over halved, as often as it takes.
+
+    `bare` is the work with nothing laid along a side. Raises DoesNotFitError.
+    """
+    first = _laid(bare, {})
+    for often in sorted(itertools.product(range(_HALVINGS), repeat=len(_AXES)), key=sum):
+        works = _laid(bare, dict(zip(_AXES, often, strict=True))) if any(often) else first
+        found = [(work, cut) for work in works for cut in _cuts(work) if _fits(work, cut)]
+        if found:
+            return found
+        lacking = _private_lack(first[0]) or _buffer_lack(bare)  # what halving does not help
+        if lacking is not None:
+            raise lacking
+    raise _misfit(first[0])
+
+
+def _laid(bare: _Work, halved: Mapping[Axis, int]) -> list[_Work]:
+    return [replace(bare, factors=found) for found in _factors(bare, halved)[:_WAYS]]
+
+
+def _factors(bare: _Work, halved: Mapping[Axis, int]) -> tuple[Mapping[str, int], ...]:
+    """`halved` tells how often the largest factors of the loops of an axis are halved."""
+    axis = {dim.name: dim.axis for dim in bare.nest.dims}
+
+    def most(loop: str, factor: int) -> int:
+        return max(1, factor >> halved.get(axis.get(loop, Axis.BATCH), 0))
+
     sides = tuple(
-        (length.value, FrozenMap({loop: most.value for loop, most in unit.unroll.get(side, {}).items()}))
-        for side, length in unit.sides.items()
+        (length.value, FrozenMap({loop: most(loop, f.value) for loop, f in bare.unit.unroll.get(side, {}).items()}))
+        for side, length in bare.unit.sides.items()
     )
-    return best_factors(FrozenMap({dim.name: dim.size for dim in nest.dims}), sides)
+    return best_factors(FrozenMap({dim.name: dim.size for dim in bare.nest.dims}), sides)
 
 
 def _operands(context: Context, name: str, node: Node, nest: LoopNest) -> dict[str, Operand]:
@@ -208,10 +235,7 @@ def _operands(context: Context, name: str, node: Node, nest: LoopNest) -> dict[s
     weights = next((o for o in factors if Axis.ROW not in {axis[d] for d in o.dims}), None)
     inputs = next((o for o in factors if o is not weights), None)
     if weights is None or inputs is None:
-        raise UnsupportedError(
-            f"{context.hardware.name}: unit '{name}' computes products of two operands; '{nest_key(node, nest)}' of "
-            f"node '{node.name}' is none, place it on another unit"
-        )
+        raise cannot_run(context, name, node, nest, "computes products of two operands")
     outputs = next(operand for operand in nest.operands if operand.access is not Access.READ)
     return {"inputs": inputs, "weights": weights, "outputs": outputs}
 
@@ -240,17 +264,18 @@ def _fits(work: _Work, cut: _Cut) -> bool:
     return work.weights_fit(cut) and all(work.needed(role, cut) <= work.room(role) for role in work.operands)
 
 
-def _misfit(work: _Work) -> Exception:
-    """Why even the smallest tile does not fit."""
-    smallest = _Cut(1, 1, 1)
-    private = work.unit.private
+_SMALLEST = _Cut(1, 1, 1)
+
+
+def _private_lack(work: _Work) -> DoesNotFitError | None:
+    """What a place lacks room for however small the tile is."""
     inside = {
         "outputs": work.inside(Axis.OUTPUT),
         "inputs": work.inside(Axis.REDUCE),
         "weights": work.inside(Axis.OUTPUT) * work.inside(Axis.REDUCE),
     }
     for role, words in inside.items():
-        limit = getattr(private, role)
+        limit = getattr(work.unit.private, role)
         if limit is not None and words > limit.value:
             return does_not_fit(
                 f"{work.where}: what one place keeps of the {role} of the smallest tile",
@@ -259,13 +284,23 @@ def _misfit(work: _Work) -> Exception:
                 "words",
                 f"raise units.{work.name}.private.{role}, or lay more of the inner loops along its sides with 'unroll'",
             )
-    role = max(work.operands, key=lambda role: work.needed(role, smallest) / work.room(role))
+    return None
+
+
+def _buffer_lack(work: _Work) -> DoesNotFitError | None:
+    """What a buffer lacks room for."""
+    return None if all(work.needed(role, _SMALLEST) <= work.room(role) for role in work.operands) else _misfit(work)
+
+
+def _misfit(work: _Work) -> DoesNotFitError:
+    role = max(work.operands, key=lambda role: work.needed(role, _SMALLEST) / work.room(role))
+    buffer = work.unit.held[role]
     return does_not_fit(
-        f"{work.where}: the smallest tile of its {role} in buffer '{work.unit.held[role]}'",
-        work.needed(role, smallest) / 8,
+        f"{work.where}: the smallest tile of its {role} in buffer '{buffer}'",
+        work.needed(role, _SMALLEST) / 8,
         work.room(role) / 8,
         "bytes",
-        f"raise memories.{work.unit.held[role]}.words or lower the factors in units.{work.name}.unroll",
+        f"raise memories.{buffer}.words",
     )
 
 
@@ -294,9 +329,16 @@ def _row_cycles(work: _Work, outputs: int, reduce: int) -> int:
     return steps * outputs * reduce * work.unit.ii.value
 
 
-def _estimate(work: _Work, cut: _Cut) -> tuple[float, _Cut]:
-    """Seconds of a cut, as in `tiling.estimate`: the slowest of array and links, and a tenth of all transfers."""
-    hardware = work.context.hardware
+class _Terms(NamedTuple):
+    """What an estimate is made of, whatever the rates: cycles of the array, and by operand the bytes that cross a link,
+    a beat a transfer at least, and the transfers that wait for the start-up of a link."""
+
+    cycles: float
+    size: Mapping[str, float]
+    starts: Mapping[str, float]
+
+
+def _terms(work: _Work, cut: _Cut) -> _Terms:
     blocks, output_tiles, reduce_tiles = _counts(work, cut)
     tiles = blocks * output_tiles * reduce_tiles * work.group_steps
     # A transfer of a step of rows takes a beat at least, a load of weights its start-up besides.
@@ -310,25 +352,47 @@ def _estimate(work: _Work, cut: _Cut) -> tuple[float, _Cut]:
         for box_o in work.loop(Axis.OUTPUT).boxes(cut.outputs)
         for box_k in work.loop(Axis.REDUCE).boxes(cut.reduce)
     )
-    slowest = work.group_steps * compute / hardware.unit_clock_hz(work.name)
-    moved: dict[tuple[str, bool], float] = {}
-    shared: dict[str, float] = {}
     often = {"weights": blocks, "inputs": _input_passes(work, cut), "outputs": 1}
+    size = {}
     for role, times in often.items():
         home = work.context.home(work.node.op, work.operands[role])
-        if home.link is None:
-            continue
-        link = hardware.links[home.link]
-        size = times * work.operands[role].elements * home.bits / 8
-        key = (home.link, role == "outputs")
-        clock = hardware.link_clock_hz(home.link)
-        size = max(size, transfers[role] * link.beat_bytes)
-        start = transfers[role] * link.latency.value / clock if role == "weights" else 0.0
-        moved[key] = moved.get(key, 0.0) + size * link.cycles_per_beat / link.beat_bytes / clock + start
-        memory = hardware.memories[link.memory]
-        if isinstance(memory, Dram):
-            shared[link.memory] = shared.get(link.memory, 0.0) + size / memory.bytes_per_s
-    return max(slowest, *moved.values(), *shared.values(), 0.0) + _MOVING * sum(moved.values()), cut
+        if home.link is not None:
+            beat = work.context.hardware.links[home.link].beat_bytes
+            size[role] = max(times * work.operands[role].elements * home.bits / 8, transfers[role] * beat)
+    return _Terms(work.group_steps * compute, size, {"weights": tiles})
+
+
+def _chooser(work: _Work, terms: Sequence[_Terms]) -> Callable[[Rates], Any]:
+    """Gives the candidate of least estimated seconds, as in `tiling.estimate`: the slowest of array and links, and a
+    tenth of all transfers. `work` is that of any candidate."""
+    hardware = work.context.hardware
+    cycles = np.array([one.cycles for one in terms], np.float64)
+    names = {role: str(work.context.home(work.node.op, work.operands[role]).link) for role in terms[0].size}
+    columns = {
+        role: (
+            hardware.links[name],
+            np.array([one.size[role] for one in terms]),
+            np.array([one.starts.get(role, 0.0) for one in terms]),
+        )
+        for role, name in names.items()
+    }
+
+    def choose(rates: Rates) -> Any:
+        slowest = cycles / rates.unit_hz[work.name]
+        moved: dict[tuple[str, bool], Any] = {}
+        shared: dict[str, Any] = {}
+        for role, (link, size, starts) in columns.items():
+            name = names[role]
+            clock = rates.link_hz[name]
+            seconds = size * rates.beat_cycles[name] / link.beat_bytes / clock + starts * rates.latency[name] / clock
+            key = (name, role == "outputs")
+            moved[key] = moved.get(key, 0.0) + seconds
+            if link.memory in rates.bytes_per_s:
+                shared[link.memory] = shared.get(link.memory, 0.0) + size / rates.bytes_per_s[link.memory]
+        bound = longest((slowest, *moved.values(), *shared.values()))
+        return np.argmin(bound + _MOVING * sum(moved.values()), axis=-1)
+
+    return choose
 
 
 def _stages(work: _Work, cut: _Cut) -> Iterator[Stage]:

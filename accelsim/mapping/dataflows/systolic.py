@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from accelsim.errors import UnsupportedError
 from accelsim.hw.schema import SystolicUnit
 from accelsim.ir import Access, Axis, FrozenMap, LoopNest, Node, Operand
 from accelsim.mapping import kernel, search_kernel
-from accelsim.mapping.context import Context, does_not_fit
+from accelsim.mapping.context import Context, cannot_run, does_not_fit
 from accelsim.mapping.dataflows.cut import cut_of, fixed_plan
 from accelsim.mapping.dataflows.depthwise import depthwise_stages, is_depthwise
 from accelsim.mapping.dataflows.epilogue import function_counts
@@ -26,7 +25,6 @@ from accelsim.mapping.dataflows.tiling import AXES, LOOPS, NATURAL, Plan, Proble
 from accelsim.mapping.plan import Cut, fixed_tiles
 from accelsim.mapping.record import ProductRecord
 from accelsim.mapping.stage import Stage, Transfer
-from accelsim.mapping.view import nest_key
 
 ROLES: tuple[Role, ...] = ("inputs", "weights", "outputs")
 _DATAFLOWS = ("output-stationary", "weight-stationary", "input-stationary")
@@ -91,10 +89,7 @@ def systolic_stages(
     """
     main = next((nest for nest in nests if nest.function == "mac"), None)
     if main is None:
-        raise UnsupportedError(
-            f"{context.hardware.name}: unit '{name}' multiplies and adds, it cannot run "
-            f"'{nest_key(node, nests[0])}' of node '{node.name}'; place it on a vector unit"
-        )
+        raise cannot_run(context, name, node, nests[0], "multiplies and adds")
     if unit.depthwise is not None and is_depthwise(main):
         return depthwise_stages(context, name, unit, node, nests)
     product = product_on(context, name, unit, node, nests)
@@ -163,10 +158,7 @@ def _product(place: _Place, nest: LoopNest, extras: tuple[LoopNest, ...]) -> Pro
             axes = {axis_of[dim] for dim in operand.dims}
             if operand.access is Access.READ and Axis.REDUCE in axes and (Axis.ROW in axes) is rows:
                 return operand
-        raise UnsupportedError(
-            f"{place.context.hardware.name}: unit '{place.name}' computes products of two matrices; "
-            f"'{nest_key(place.node, nest)}' of node '{place.node.name}' is none, place it on another unit"
-        )
+        raise cannot_run(place.context, place.name, place.node, nest, "computes products of two matrices")
 
     weights, inputs = factor(rows=False), factor(rows=True)
     outputs = next(operand for operand in nest.operands if operand.access is not Access.READ)

@@ -8,12 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from accelsim.errors import UnsupportedError
 from accelsim.hw.schema import VectorUnit
 from accelsim.ir import Access, Axis, LoopNest, Node, Operand
-from accelsim.mapping.context import Context
+from accelsim.mapping.context import Context, cannot_run
 from accelsim.mapping.stage import Stage, Transfer
-from accelsim.mapping.view import nest_key
 
 
 def vector_stages(
@@ -22,10 +20,7 @@ def vector_stages(
     """One stage for all nests of the node that run on this unit: a row is loaded once and stored once."""
     for nest in nests:
         if nest.function == "mac":
-            raise UnsupportedError(
-                f"{context.hardware.name}: unit '{name}' is a vector unit, it cannot run the products of "
-                f"'{nest_key(node, nest)}' (node '{node.name}'); place them on a dot unit"
-            )
+            raise cannot_run(context, name, node, nest, "makes no products")
     rows = max(nest.size(Axis.BATCH) * nest.size(Axis.ROW) for nest in nests)
     lanes = unit.lanes.value
     work = steps = latency = 0
