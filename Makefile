@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
 RUN := reports/m3vit-edge-moe
+PRECISIONS := --precision float32 --precision int8 --precision int8/int4 \
+	--precision 'fixed<16,6>' --precision 'fixed<16,6,AP_RND,AP_SAT>'
 
-.PHONY: env demo test test-fast lint format bench conformance models reports clean
+.PHONY: env demo data accuracy test test-fast lint format bench conformance models reports clean
 
 env: $(STAMP)
 
@@ -21,7 +23,15 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 demo: $(STAMP)
 	$(BIN)/accelsim run m3vit-tiny edge-moe-zcu102 --task semseg --out $(RUN)
 
-test: lint
+data: $(STAMP)
+	$(BIN)/python -m models.train.prepare
+
+accuracy: data
+	$(BIN)/python -m models.train $(ROWS)
+	$(BIN)/accelsim evaluate '*-mini*' $(PRECISIONS) --against torch --out reports/accuracy.csv
+	@for k in 1 2 8; do $(BIN)/accelsim evaluate m3vit-mini -a top_k=$$k --out reports/accuracy.csv || exit 1; done
+
+test: lint data
 	$(BIN)/python -m pytest -n 2
 
 test-fast: $(STAMP)

@@ -21,9 +21,12 @@ from torch.nn import functional as F
 
 ALL = "all"
 MEAN, DEVIATION = 0.45, 0.225
-# An ELU leaves about 0.6 of the second moment of a normal signal; the outputs are linear.
+# An ELU leaves about 0.6 of the second moment of a normal signal; the outputs are linear. Queries and keys are weak, so
+# that a position looks at many others: with scores that single one out, rounding decides which.
 _RULES: Rules = (
     *BRANCH_RULES,
+    ("exchange.pairs.*.query.conv.weight", product(0.6)),
+    ("exchange.pairs.*.key.conv.weight", product(0.6)),
     ("exchange.pairs.*.alpha", normal(std=0.7)),
     ("heads.*.level?.fuse.conv.weight", product(1.3)),
     ("heads.*.level?.reduce.conv.weight", product(1.3)),

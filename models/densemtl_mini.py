@@ -1,4 +1,4 @@
-"""DenseMTL small enough to train in minutes: the heads and exchanges of `densemtl_parts` on images of 48 x 48.
+"""DenseMTL small enough to train in minutes: the heads and exchanges of `densemtl_parts` on images of 32 x 32.
 
 A ResNet of three blocks gives features at 1/2, 1/4, 1/8 and 1/8 of the size, so heads have four levels; exchanges are
 at half the size of the image, as in the large form. Trained by models/train/densemtl.py on `digit-scenes`.
@@ -15,8 +15,8 @@ from resnet import BasicBlock
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CHANNELS = {"semseg": 7, "depth": 1, "normals": 3, "edge": 2}
-SIDE = 48
+CHANNELS = {"semseg": 6, "depth": 1, "normals": 3, "edge": 2}
+SIDE = 32
 ENCODER_WIDTHS = (16, 32, 40, 48)
 DECODER_WIDTHS = (8, 12, 20, 24)
 RATES = (1, 2)
@@ -66,5 +66,5 @@ def assemble(task: str, *, exchange: bool) -> DenseMTL:
 
 
 def example(seed: int, /, *, batch: int = 1, **_others: object) -> tuple[Tensor]:
-    """Seeded images [B, 3, 48, 48]. Takes the arguments of `build`."""
+    """Seeded images [B, 3, 32, 32]. Takes the arguments of `build`."""
     return (images(seed, batch=batch, height=SIDE, width=SIDE),)

@@ -87,13 +87,10 @@ class MoE(nn.Module):
 
     def semantic_parameters(self) -> tuple[dict[str, int], dict[str, Tensor]]:
         """The layer as one `moe` operation: its attributes, and its parameters by operand name."""
-        parameters = {
-            "gate_w": self.gates[self.task].weight,
-            "w1": self.w1,
-            "b1": self.b1,
-            "w2": self.w2,
-            "b2": self.b2,
-        }
+        gate = self.gates[self.task]
+        parameters = {"gate_w": gate.weight, "w1": self.w1, "b1": self.b1, "w2": self.w2, "b2": self.b2}
+        if gate.bias is not None:
+            parameters["gate_b"] = gate.bias
         return {"top_k": self.top_k}, parameters
 
 
@@ -130,10 +127,14 @@ class Encoder(nn.Module):
         self.position = nn.Parameter(torch.empty(1, 1 + patches, width))
         self.blocks = nn.ModuleList(blocks)
 
-    def forward(self, image: Tensor) -> Tensor:
+    def embed(self, image: Tensor) -> Tensor:
+        """The tokens [B, N, D] before the first block."""
         patches = self.patch_embed(image).flatten(2).transpose(1, 2)
         class_token = self.class_token.expand(image.shape[0], -1, -1)
-        x = torch.cat([class_token, patches], dim=1) + self.position
+        return torch.cat([class_token, patches], dim=1) + self.position
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.embed(image)
         for block in self.blocks:
             x = block(x)
         return x

@@ -7,6 +7,8 @@ Shwai-He/PAD-Net, and dynamic convolution (arXiv 1912.03458). N is the number of
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +16,15 @@ from torch.nn import functional as F
 
 KERNELS = 4
 REDUCTION = 16
+Batch = TypeVar("Batch")
 
 
 class KernelAttention(nn.Module):
     """Image [B, C, Y, X] -> shares of the kernels [B, K]: mean, two layers, softmax with a temperature."""
 
-    def __init__(self, inputs: int, kernels: int) -> None:
+    def __init__(self, inputs: int, kernels: int, *, reduction: int = REDUCTION) -> None:
         super().__init__()
-        hidden = max(1, inputs // REDUCTION)
+        hidden = max(1, inputs // reduction)
         self.temperature = 1.0
         self.fc1 = nn.Linear(inputs, hidden, bias=False)
         self.fc2 = nn.Linear(hidden, kernels)
@@ -53,13 +56,14 @@ class DynamicConv2d(nn.Module):
         groups: int = 1,
         ratio: float = 1.0,
         kernels: int = KERNELS,
+        reduction: int = REDUCTION,
         deployed: bool = False,
     ) -> None:
         super().__init__()
         shape = (outputs, inputs // groups, kernel, kernel)
         self.stride, self.padding, self.groups = stride, padding, groups
         self.deployed = deployed
-        self.attention = KernelAttention(inputs, kernels)
+        self.attention = KernelAttention(inputs, kernels, reduction=reduction)
         size = math.prod(shape)
         self.dynamic = dynamic_count(size, ratio)
         self.partial = self.dynamic < size
@@ -104,7 +108,9 @@ class DynamicConv2d(nn.Module):
         whole = static.flatten().expand(len(shares), -1)
         if self.deployed:
             return whole.index_copy(1, self.positions, mixed).reshape(-1, *self.shape)
-        return torch.where(self.mask.flatten(), mixed, whole).reshape(-1, *self.shape)
+        modes = self.mask.flatten()
+        chosen = torch.where(modes, mixed, whole) if modes.dtype == torch.bool else torch.lerp(whole, mixed, modes)
+        return chosen.reshape(-1, *self.shape)
 
     def forward(self, x: Tensor) -> Tensor:
         batch = x.shape[0]
@@ -138,12 +144,29 @@ class DynamicConv2d(nn.Module):
         }
         return attributes, tensors
 
-    def deploy(self) -> DynamicConv2d:
-        """The same layer with the static kernel stored once and the dynamic elements K times."""
+    def deploy(self) -> nn.Module:
+        """The same layer with the static kernel stored once and the dynamic elements K times.
+
+        A mask that leaves nothing dynamic makes it a plain convolution.
+        """
         if self.deployed or not self.partial:
             return self
+        with torch.no_grad():
+            kernels, static = self.scaled()
+            if not self.mask.any():
+                return self._plain(static)
+            small = self._smaller(int(self.mask.sum()) / self.elements)
+            if small.partial:
+                small.positions = torch.nonzero(self.mask.flatten()).flatten()
+                small.kernels.copy_(kernels.flatten(1)[:, small.positions])
+                small.static.copy_(torch.where(self.mask, 0, static))
+            else:
+                small.kernels.copy_(kernels)
+        return small.train(self.training)
+
+    def _smaller(self, ratio: float) -> DynamicConv2d:
+        """The deployed form, its kernels not yet filled."""
         outputs, inputs, kernel, _ = self.shape
-        ratio = int(self.mask.sum()) / self.elements
         small = DynamicConv2d(
             inputs * self.groups,
             outputs,
@@ -154,14 +177,16 @@ class DynamicConv2d(nn.Module):
             ratio=ratio,
             kernels=len(self.kernels),
             deployed=True,
-        )
+        ).to(self.kernels.dtype)
         small.attention = self.attention
-        with torch.no_grad():
-            kernels, static = self.scaled()
-            small.positions = torch.nonzero(self.mask.flatten()).flatten()
-            small.kernels.copy_(kernels.flatten(1)[:, small.positions])
-            small.static.copy_(torch.where(self.mask, 0, static))
-        return small.train(self.training)
+        return small
+
+    def _plain(self, static: Tensor) -> nn.Conv2d:
+        outputs, inputs, kernel, _ = self.shape
+        sizes = {"stride": self.stride, "padding": self.padding, "groups": self.groups, "bias": False}
+        plain = nn.Conv2d(inputs * self.groups, outputs, kernel, **sizes).to(static.dtype)
+        plain.weight.copy_(static)
+        return plain.train(self.training)
 
 
 def dynamic_count(size: int, ratio: float) -> int:
@@ -171,7 +196,7 @@ def dynamic_count(size: int, ratio: float) -> int:
     return max(1, round(size * ratio))
 
 
-def make_dynamic(module: nn.Module, path: str, *, ratio: float, deployed: bool) -> None:
+def make_dynamic(module: nn.Module, path: str, *, ratio: float, deployed: bool, reduction: int = REDUCTION) -> None:
     """Put a dynamic convolution in the place of the plain one at `path`."""
     plain = module.get_submodule(path)
     dynamic = DynamicConv2d(
@@ -182,6 +207,7 @@ def make_dynamic(module: nn.Module, path: str, *, ratio: float, deployed: bool) 
         padding=plain.padding[0],
         groups=plain.groups,
         ratio=ratio,
+        reduction=reduction,
         deployed=deployed,
     )
     parent, _, name = path.rpartition(".")
@@ -195,6 +221,42 @@ def deploy(model: nn.Module) -> nn.Module:
             parent, _, name = path.rpartition(".")
             setattr(model.get_submodule(parent), name, part.deploy())
     return model
+
+
+def partition(
+    model: nn.Module,
+    loss: Callable[[Batch], Tensor],
+    batches: Sequence[Batch],
+    *,
+    ratio: float,
+    rounds: int = 3,
+) -> None:
+    """Iterative Mode Partition: let the share `ratio` of all elements be dynamic, those that matter most to the loss.
+
+    In each round the loss of `batches` is derived by the modes, taken as real numbers, in evaluation mode; what comes
+    out is what changing an element from dynamic to static would change, to first order. The largest magnitudes over all
+    layers stay dynamic, ratio^(r/rounds) of the elements after round r; an element can come back. Sets `mask` of every
+    DynamicConv2d of the trained form. Raises ValueError for a ratio that is none.
+    """
+    layers = [
+        part for part in model.modules() if isinstance(part, DynamicConv2d) and part.partial and not part.deployed
+    ]
+    training = model.training
+    model.eval()
+    for number in range(1, rounds + 1):
+        modes = [layer.mask.to(layer.kernels.dtype).requires_grad_() for layer in layers]
+        for layer, mode in zip(layers, modes, strict=True):
+            layer.mask = mode
+        for batch in batches:
+            loss(batch).backward(inputs=modes)
+        scores = torch.cat([mode.grad.abs().flatten() for mode in modes])
+        chosen = torch.zeros(len(scores), dtype=torch.bool)
+        chosen[
+            scores.argsort(descending=True, stable=True)[: dynamic_count(len(scores), ratio ** (number / rounds))]
+        ] = True
+        for layer, mask in zip(layers, chosen.split([layer.elements for layer in layers]), strict=True):
+            layer.mask = mask.reshape(layer.shape)
+    model.train(training)
 
 
 def stored_parameters(model: nn.Module) -> int:

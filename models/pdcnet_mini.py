@@ -1,8 +1,8 @@
-"""PDCNet small enough to train in minutes: the parts of `pdcnet_parts` on images of 48 x 48, with trained weights.
+"""PDCNet small enough to train in minutes: the parts of `pdcnet_parts` on images of 32 x 32, with trained weights.
 
 Each branch has four convolutions in place of a ResNet; the depth branch sees pixel differences, cascades of large
-kernels follow the last two stages of the colour branch, features are summed after every stage. The sensor's depth is
-one channel. Trained by models/train/pdcnet.py on `digit-scenes`.
+kernels follow the last two stages of the colour branch, features are summed after every stage. Depth is three
+channels, itself and its slopes. Trained by models/train/pdcnet.py on `digit-scenes-dim`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pdcnet_parts import CascadeLargeKernel, Decoder, PixelDifferenceConv2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CLASSES = 7
-SIDE = 48
-WIDTHS, STRIDES = (16, 32, 48, 64), (2, 2, 2, 1)
-KERNEL, DILATION = 9, 2
-"""Of the cascades, after the stages of 6 x 6 positions."""
-DECODER_WIDTH, LOW_WIDTH, RATES = 32, 16, (1, 2, 3)
+CLASSES = 6
+SIDE = 32
+WIDTHS, STRIDES = (16, 24, 32, 48), (2, 2, 1, 1)
+KERNEL, DILATION = 6, 2
+"""Of the cascades, after the stages of 8 x 8 positions."""
+DECODER_WIDTH, LOW_WIDTH, RATES = 24, 16, (1, 2)
 
 
 class Stage(nn.Module):
@@ -38,12 +38,12 @@ class Stage(nn.Module):
 
 
 class PDCNetMini(nn.Module):
-    """Colours [B, 3, Y, X] and depth [B, 1, Y, X] -> logits [B, classes, Y, X]; without depth a network of colours."""
+    """Colours [B, 3, Y, X] and depth [B, 3, Y, X] -> logits [B, classes, Y, X]; without depth a network of colours."""
 
     def __init__(self, *, theta: float, rgb_only: bool) -> None:
         super().__init__()
         self.colour = _branch(3, None)
-        self.depth = None if rgb_only else _branch(1, theta)
+        self.depth = None if rgb_only else _branch(3, theta)
         self.large_kernels = nn.ModuleList(
             CascadeLargeKernel(width, kernel=KERNEL, dilation=DILATION, theta=theta) for width in WIDTHS[2:]
         )
@@ -81,6 +81,6 @@ def build(
 
 
 def example(seed: int, /, *, rgb_only: bool = False, batch: int = 1, **_others: object) -> tuple[Tensor, ...]:
-    """Seeded images [B, 3, 48, 48] and depth [B, 1, 48, 48], or the images alone. Takes the arguments of `build`."""
+    """Seeded images and depth [B, 3, 32, 32], or the images alone. Takes the arguments of `build`."""
     colour, depth = (images(seed + offset, batch=batch, height=SIDE, width=SIDE) for offset in (0, 1_000_003))
-    return (colour,) if rgb_only else (colour, depth[:, :1])
+    return (colour,) if rgb_only else (colour, depth)

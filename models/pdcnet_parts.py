@@ -74,7 +74,7 @@ class CascadeLargeKernel(nn.Module):
 
 
 class Decoder(nn.Module):
-    """DeepLab-v3+'s: `high` channels at 1/16 and `low` channels at 1/4 of the image -> logits [B, classes, Y/4, X/4]."""
+    """DeepLab-v3+'s: `high` channels at 1/16 and `low` at 1/4 of the image -> logits [B, classes, Y/4, X/4]."""
 
     def __init__(
         self,

@@ -5,28 +5,39 @@ After CaffreyR/TMP (arXiv 2303.14704) and low-rank adapters (LoRA, arXiv 2106.09
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 class AdaptedLinear(nn.Module):
-    """A frozen linear layer of which a task keeps blocks of rows or columns, with a low-rank adapter of scale 1/rank.
+    """A frozen linear layer of which a task keeps blocks of rows or columns, with a low-rank adapter.
 
     x [..., inputs kept] -> [..., outputs kept]. `kept` are the blocks of `block` rows (or `columns`) in use; the base
-    is stored whole, so that many tasks share it. Rank 0 is no adapter.
+    is stored whole, so that many tasks share it. Rank 0 is no adapter; its scale is `alpha`/rank, in the paper 1/rank.
     """
 
     semantic_op = "adapted_linear"
 
     def __init__(
-        self, inputs: int, outputs: int, *, block: int, kept: int | None = None, columns: bool = False, rank: int = 0
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        block: int,
+        kept: int | None = None,
+        columns: bool = False,
+        rank: int = 0,
+        alpha: float = 1.0,
     ) -> None:
         super().__init__()
         self.base = nn.Linear(inputs, outputs)
         self.block = block
         self.columns = columns
         self.rank = rank
+        self.scale = alpha / rank if rank else 1.0
         self.register_buffer("kept", None if kept is None else torch.empty(kept, dtype=torch.int64))
         left = block * kept if kept is not None else (inputs if columns else outputs)
         if rank:
@@ -39,7 +50,7 @@ class AdaptedLinear(nn.Module):
         if self.kept is not None:
             rows = (self.kept[:, None] * self.block + torch.arange(self.block)).flatten()
             weight, bias = (weight[:, rows], bias) if self.columns else (weight[rows], bias[rows])
-        return (weight + self.lora_b @ self.lora_a / self.rank if self.rank else weight), bias
+        return (weight + self.scale * (self.lora_b @ self.lora_a) if self.rank else weight), bias
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, *self.dense())
@@ -51,7 +62,7 @@ class AdaptedLinear(nn.Module):
             tensors |= {"lora_a": self.lora_a, "lora_b": self.lora_b}
         if self.kept is not None:
             tensors["kept_columns" if self.columns else "kept_rows"] = self.kept
-        return {"scale": 1 / self.rank if self.rank else 1.0, "block": self.block}, tensors
+        return {"scale": self.scale, "block": self.block}, tensors
 
     def merged(self) -> nn.Linear:
         """The plain layer that computes the same."""
@@ -64,11 +75,11 @@ class AdaptedLinear(nn.Module):
 class AdaptedSelfAttention(nn.Module):
     """Multi-head attention over the heads that are left; tokens whose mask is false are not looked at."""
 
-    def __init__(self, width: int, *, block: int, kept: int | None, rank: int) -> None:
+    def __init__(self, width: int, *, block: int, kept: int | None, rank: int, alpha: float = 1.0) -> None:
         super().__init__()
         self.block = block
         self.query, self.key, self.value = (
-            AdaptedLinear(width, width, block=block, kept=kept, rank=rank) for _ in range(3)
+            AdaptedLinear(width, width, block=block, kept=kept, rank=rank, alpha=alpha) for _ in range(3)
         )
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
@@ -79,6 +90,29 @@ class AdaptedSelfAttention(nn.Module):
     def _heads(self, x: Tensor) -> Tensor:
         batch, tokens, width = x.shape
         return x.reshape(batch, tokens, width // self.block, self.block).transpose(1, 2)
+
+
+def head_importance(attentions: Sequence[nn.Module], heads: int, loss: Callable[[], Tensor], samples: int) -> Tensor:
+    """How much each head matters to a task, [layers, heads], each layer's of length 1.
+
+    |d loss / d scale| of a head, where the scale multiplies what the head gives, summed over the samples one by one.
+    `loss` is the sum over `samples` samples; `attentions` give [samples, tokens, heads x width of one].
+    """
+    scales = [torch.ones(samples, heads, requires_grad=True) for _ in attentions]
+
+    def scaled(scale: Tensor) -> Callable[[nn.Module, object, Tensor], Tensor]:
+        def hook(_module: nn.Module, _inputs: object, y: Tensor) -> Tensor:
+            return (y.unflatten(2, (heads, -1)) * scale[:, None, :, None]).flatten(2)
+
+        return hook
+
+    hooks = [part.register_forward_hook(scaled(scale)) for part, scale in zip(attentions, scales, strict=True)]
+    try:
+        loss().backward(inputs=scales)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return F.normalize(torch.stack([scale.grad.abs().sum(0) for scale in scales]), dim=1)
 
 
 def merge(model: nn.Module) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -67,16 +68,18 @@ def evaluate(
 ) -> None:
     """Run MODEL over held-out data and print its metrics: accuracy, mIoU, RMSE, mean angular error, odsF.
 
+    A MODEL with wildcards, such as 'padnet-mini-*', stands for those of the catalogue that have data.
+
     Ends with exit code 5 when PyTorch's metric differs in the first four digits, in float32.
     """
     given = parsed_settings(arguments, option="-a", example="top_k=1")
-    from accelsim.evaluate.accuracy import accuracy
+    from accelsim.evaluate.accuracy import accuracy, named_models
     from accelsim.report.accuracy import accuracy_json, accuracy_table
     from accelsim.results.accuracy import AccuracyRow, accuracy_csv, append_accuracy, read_accuracy
 
     rows: list[AccuracyRow] = []
-    with progress(quiet=quiet) as step:
-        for model in models:
+    with progress(quiet=quiet or sys.stderr.isatty()) as step:  # on a terminal the bar says enough
+        for model in named_models(models):
             found = accuracy(
                 model,
                 data,

@@ -23,12 +23,12 @@ def _add_bias_relu(x: Array, bias: Array) -> None:
 _ACTIVATIONS: dict[str, Callable[[Array, Array], None]] = {"gelu": add_bias_gelu, "relu": _add_bias_relu}
 
 
-_FORCED, _POSITIONS = 6, 7
+_W2, _B2, _FORCED, _POSITIONS, _GATE_B = range(4, 9)
 
 
 def prepare_moe(operands: Operands) -> Kernel | None:
     """Experts of two layers or of one, whose packed matrices are laid out anew for each expert."""
-    if any(t is not None and t.dtype != FLOAT32 for t in operands.inputs[:6]):
+    if any(t is not None and t.dtype != FLOAT32 for t in (*operands.inputs[:6], *operands.inputs[_GATE_B:])):
         return None
     attrs, team = operands.node.attrs, operands.team
     activate = _ACTIVATIONS[choice("moe", attrs, "activation", _ACTIVATIONS)]
@@ -36,15 +36,15 @@ def prepare_moe(operands: Operands) -> Kernel | None:
     assert operands.spec.routing_shape is not None
     tokens, top_k, experts = operands.spec.routing_shape(operands.inputs, attrs)
     width, hidden, outputs = operands.shape(0)[-1], operands.shape(3)[1], operands.outputs[0].shape[-1]
-    given = [tensor is not None for tensor in operands.inputs] + [False] * (_POSITIONS + 1 - len(operands.inputs))
-    two_layers, packed = given[4], given[_POSITIONS]
+    given = {index for index, tensor in enumerate(operands.inputs) if tensor is not None}
+    two_layers, packed = _W2 in given, _POSITIONS in given
 
     def run(call: Call) -> None:
         x = rows_of(call.input(0))
         y, ids, gates = (rows_of(output) for output in call.outputs)
         logits, starts, order, results, *own = call.scratch
         gate_w, w1, b1 = (call.input(i) for i in range(1, 4))
-        w2, b2, positions = (call.optional(i) for i in (4, 5, _POSITIONS))
+        w2, b2, positions, gate_b = (call.optional(i) for i in (_W2, _B2, _POSITIONS, _GATE_B))
         forced = call.optional(_FORCED) if call.forced is None else call.forced
         if positions is not None:
             check_indices("moe", "positions", positions, hidden * width)
@@ -52,6 +52,8 @@ def prepare_moe(operands: Operands) -> Kernel | None:
             check_indices("moe", "forced_ids", forced, experts)
             ids[:] = rows_of(forced)
         np.matmul(x, gate_w.T, out=logits)
+        if gate_b is not None:
+            np.add(logits, gate_b, out=logits)
         route(logits, forced is not None, ids, gates)
         if renormalise:
             np.divide(gates, gates.sum(axis=-1, keepdims=True), out=gates)

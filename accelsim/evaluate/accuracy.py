@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,14 +18,14 @@ from accelsim.evaluate.load import load_model
 from accelsim.evaluate.metrics import Array, Rows, Task, metric_of
 from accelsim.evaluate.peers import Peer, chosen_peers, peer_outputs
 from accelsim.evaluate.simulate import Progress, silent
-from accelsim.frontends.catalogue import LoadedModel, ModelSpec, find_model
+from accelsim.frontends.catalogue import LoadedModel, ModelSpec, catalogue, find_model
 from accelsim.frontends.inputs import input_options
 from accelsim.ir import Graph
-from accelsim.passes.precision import FULL, Ranges, deployed, parse_precision
+from accelsim.passes.precision import FULL, Ranges, deployed, parse_precision, precision_name
 from accelsim.results.accuracy import AccuracyRow
 from accelsim.version import VERSION
 
-__all__ = ["accuracy"]
+__all__ = ["accuracy", "named_models"]
 
 ALL = "all"
 """The task of a model that gives the outputs of all its tasks, in order."""
@@ -56,7 +57,35 @@ class _Asked:
 
     @property
     def variant(self) -> str:
-        return " ".join(f"{name}={value}" for name, value in sorted(self.arguments.items()))
+        return ";".join(f"{name}={value}" for name, value in sorted(self.arguments.items()))
+
+    def key(self, task: str, graph: Graph, precision: str) -> tuple[str | int, ...]:
+        """The `AccuracyRow.key` of the row that answers for a task."""
+        split = self.split
+        settings = (self.spec.name, self.variant, task, precision, self.data.name, split.name, len(split))
+        return (*settings, _digest(graph), split.digest)
+
+    def row(self, task: Task, graph: Graph, precision: str, counts: Rows) -> AccuracyRow:
+        """The row of a task from the counts of all samples."""
+        metric = metric_of(task)
+        return AccuracyRow(
+            model=self.spec.name,
+            variant=self.variant,
+            task=task.name,
+            precision=precision,
+            metric=metric.name,
+            value=_score(task, counts),
+            standard_error=metric.standard_error(counts),
+            unit=metric.unit,
+            higher_is_better=metric.higher_is_better,
+            torch=None,
+            data=self.data.name,
+            split=self.split.name,
+            samples=len(self.split),
+            weights=_digest(graph),
+            data_digest=self.split.digest,
+            accelsim=VERSION,
+        )
 
     def load(self, task: str | None) -> LoadedModel:
         """The model for one of its own tasks, in batches."""
@@ -98,9 +127,10 @@ def accuracy(
     found = data if isinstance(data, Data) else load_data(data or own_data)
     task = task or (own_task if found.name == own_data else "") or None
     samples = found.split(split)
-    for text in precisions:
-        if text != FULL:
-            parse_precision(text)
+    named = tuple(dict.fromkeys(precision_name(text) for text in precisions))
+    for name in named:
+        if name != FULL:
+            parse_precision(name)
     peer = _peer(spec, against)
     asked = _Asked(spec, found, samples.head(limit) if limit else samples, arguments or {}, batch)
     answered = {row.key: row for row in known}
@@ -110,10 +140,10 @@ def accuracy(
         loaded = asked.load(own)
         tasks = _outputs(loaded, found, labelled)
         theirs: dict[str, float] | None = None
-        for precision in precisions:
-            keys = {name: _key(asked, loaded.graph, name, precision) for name in tasks.values()}
-            if all(key in answered for key in keys.values()) and peer is None:
-                rows += (answered[key] for key in keys.values())
+        for precision in named:
+            done = [answered.get(asked.key(name, loaded.graph, precision)) for name in tasks.values()]
+            if all(row is not None and (peer is None or row.torch is not None) for row in done):
+                rows += (row for row in done if row is not None)
                 continue
             graph = _at_precision(asked, loaded.graph, precision, threads, progress)
             progress(f"running {len(asked.split):,} samples in {precision}")
@@ -122,8 +152,25 @@ def accuracy(
                 progress(f"running {len(asked.split):,} samples in {peer.name}")
                 made = _peer_scores(asked, loaded, peer, tasks)
                 theirs = {name: _score(found.task(name), counts) for name, counts in made.items()}
-            rows += (_row(asked, loaded.graph, name, precision, counts, theirs) for name, counts in ours.items())
+            for name, counts in ours.items():
+                one = asked.row(found.task(name), loaded.graph, precision, counts)
+                rows.append(one if theirs is None else replace(one, torch=theirs[name]))
     return tuple(rows)
+
+
+def named_models(words: Sequence[str]) -> tuple[str, ...]:
+    """Names as they are; a word with wildcards stands for the models of the catalogue that name their data.
+
+    Raises InputError for one that fits none.
+    """
+    trained = sorted(name for name, spec in catalogue().items() if spec.data)
+    found: list[str] = []
+    for word in words:
+        fitting = fnmatch.filter(trained, word) if any(mark in word for mark in "*?[") else [word]
+        if not fitting:
+            raise InputError(f"no model with data fits '{word}'{did_you_mean(word.strip('*'), trained)}")
+        found += fitting
+    return tuple(dict.fromkeys(found))
 
 
 def _runs(spec: ModelSpec, data: Data, task: str | None) -> list[tuple[str | None, str | None]]:
@@ -248,36 +295,9 @@ def _peer_scores(asked: _Asked, loaded: LoadedModel, peer: Peer, tasks: Mapping[
         return _measured(asked, tasks, cut)
 
 
+def _digest(graph: Graph) -> str:
+    return graph.weights_digest[:16]
+
+
 def _score(task: Task, counts: Rows) -> float:
     return metric_of(task).score(counts.sum(axis=0))
-
-
-def _row(
-    asked: _Asked, graph: Graph, name: str, precision: str, counts: Rows, theirs: Mapping[str, float] | None
-) -> AccuracyRow:
-    task = asked.data.task(name)
-    metric = metric_of(task)
-    return AccuracyRow(
-        model=asked.spec.name,
-        variant=asked.variant,
-        task=name,
-        precision=precision,
-        metric=metric.name,
-        value=_score(task, counts),
-        standard_error=metric.standard_error(counts),
-        unit=metric.unit,
-        higher_is_better=metric.higher_is_better,
-        torch=None if theirs is None else theirs[name],
-        data=asked.data.name,
-        split=asked.split.name,
-        samples=len(asked.split),
-        weights=graph.weights_digest[:16],
-        data_digest=asked.split.digest,
-        accelsim=VERSION,
-    )
-
-
-def _key(asked: _Asked, graph: Graph, name: str, precision: str) -> tuple[str | int, ...]:
-    split = asked.split
-    settings = (asked.spec.name, asked.variant, name, precision, asked.data.name, split.name, len(split))
-    return (*settings, graph.weights_digest[:16], split.digest)

@@ -78,9 +78,20 @@ _CHOICES: dict[tuple[str, str], tuple[str, ...] | None] = {
     ("schedule", "branches"): ("sequential", "concurrent"),
     ("schedule", "mixed"): None,
     ("schedule", "form"): None,
+    ("schedule", "differences"): ("separate", "folded"),
 }
-_NEEDED_OPS = {"order": "moe", "mixed": "dynamic_conv2d", "form": "adapted_linear"}
-_TITLES = {"order": "order of experts", "mixed": "kernels mixed", "form": "adapters"}
+_NEEDED_OPS = {
+    "order": "moe",
+    "mixed": "dynamic_conv2d",
+    "form": "adapted_linear",
+    "differences": "pixel_difference_conv2d",
+}
+_TITLES = {
+    "order": "order of experts",
+    "mixed": "kernels mixed",
+    "form": "adapters",
+    "differences": "pixel differences",
+}
 _CHOICE_KINDS = {"dataflow": "dataflow", "fold_overlap": "array"}
 _MAPS = ("sides",)
 _INSIDE = ("functions", "stages", "epilogue", "sparse", *_MAPS)

@@ -68,14 +68,16 @@ def flip_margins(
 
 
 def _probabilities(graph: Graph, node: Node, tensors: Mapping[str, Array]) -> NDArray[np.float64] | None:
-    """softmax(x gate_w^T) over all experts, [tokens, experts]; None for an op without these operands."""
+    """softmax(x gate_w^T + gate_b) over all experts, [tokens, experts]; None for an op without these operands."""
     named = dict(zip((role.rstrip("?*") for role in op_spec(node.op).inputs), node.inputs, strict=False))
     if not {"x", "gate_w"} <= set(named):
         return None
-    x, gate = (
-        np.asarray(graph.parameter(name) if name in graph.parameters else tensors[name], np.float64)
-        for name in (named["x"], named["gate_w"])
-    )
-    scores = x.reshape(-1, x.shape[-1]) @ gate.T
+
+    def value(role: str) -> NDArray[np.float64]:
+        name = named[role]
+        return np.asarray(graph.parameter(name) if name in graph.parameters else tensors[name], np.float64)
+
+    x, gate = value("x"), value("gate_w")
+    scores = x.reshape(-1, x.shape[-1]) @ gate.T + (value("gate_b") if named.get("gate_b") else 0.0)
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float64)

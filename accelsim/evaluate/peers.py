@@ -134,7 +134,7 @@ def running_peers(
 
     They tell the outputs and `tensors` of the graph (None: every one that they can).
     """
-    job = _job(loaded, (loaded.inputs, loaded.other_inputs), folder, threads)
+    job = replace(_job(loaded, (loaded.inputs, loaded.other_inputs), folder, threads), tensors=tensors)
     started: list[RunningPeer] = []
     try:
         started.extend(_start(peer, job, folder) for peer in peers)
@@ -148,7 +148,7 @@ def peer_outputs(
     loaded: LoadedModel, peer: Peer, inputs: Sequence[Mapping[str, Array]], folder: Path, *, threads: int = 1
 ) -> Iterator[Mapping[str, Array]]:
     """The outputs of a model for each of many inputs, from one process. Raises what `RunningPeer.wait` does."""
-    running = _start(peer, _job(loaded, inputs, folder, threads), folder)
+    running = _start(peer, replace(_job(loaded, inputs, folder, threads), tensors=()), folder)
     try:
         running.finish()
         for path in running.results:

@@ -77,10 +77,11 @@ def _no_more(site: Site, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 
 def _routing(site: Site, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """Expert ids and gates by the definition: softmax over all experts, a stable sort, the k largest (rescaled)."""
-    gate = next(tensor for operand, _, tensor in site.parameters if operand == "gate_w")
+    weights = {operand: tensor.detach() for operand, _, tensor in site.parameters}
     top_k = site.attrs["top_k"]
     assert isinstance(top_k, int)
-    likely = torch.softmax(inputs[0] @ gate.detach().T, dim=-1)
+    logits = torch.nn.functional.linear(inputs[0], weights["gate_w"], weights.get("gate_b"))
+    likely = torch.softmax(logits, dim=-1)
     gates, ids = torch.sort(likely, dim=-1, descending=True, stable=True)
     ids, gates = ids[..., :top_k].contiguous(), gates[..., :top_k].contiguous()
     return [ids, gates / gates.sum(dim=-1, keepdim=True) if site.attrs["renormalise"] else gates]

@@ -30,7 +30,8 @@ class Schedule(Part):
     `layout` says whether ops that only rename or move elements are folded into addresses or cost a copy. `branches`
     says whether nodes that do not need each other's results and run on different units run one after the other or
     side by side (see `sim/branches.py`). `spread` says what several instances of the design are dealt: whole frames, or
-    the layers of each frame.
+    the layers of each frame. `differences` says whether a `pixel_difference_conv2d` has its difference folded into the
+    weights, which is exact and costs nothing, or runs it as a product of its own.
     """
 
     prefetch: Literal["none", "experts", "all"]
@@ -42,3 +43,4 @@ class Schedule(Part):
     spread: Literal["frames", "layers"] = "frames"
     kernels: Kernels = Kernels()
     adapters: Adapters = Adapters()
+    differences: Literal["folded", "separate"] = "folded"

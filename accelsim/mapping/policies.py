@@ -8,13 +8,16 @@ from accelsim.ir import LoopNest, Node
 from accelsim.mapping.adapters import adapter_nests
 from accelsim.mapping.arranged import Arranged
 from accelsim.mapping.context import Context
+from accelsim.mapping.differences import difference_nests, exchange_nests
 from accelsim.mapping.kernels import kernel_nests
 from accelsim.mapping.packed_experts import packed_nests
 
 _ARRANGES: Mapping[str, Callable[[Context, Node, tuple[LoopNest, ...]], Arranged]] = {
     "adapted_linear": adapter_nests,
+    "cross_task_attention": exchange_nests,
     "dynamic_conv2d": kernel_nests,
     "moe": packed_nests,
+    "pixel_difference_conv2d": difference_nests,
 }
 
 

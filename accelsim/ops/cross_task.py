@@ -25,7 +25,8 @@ from accelsim.ir.graph import Tensor
 from accelsim.ops.attributes import integer
 from accelsim.ops.conv import convolve
 from accelsim.ops.conv_geometry import Geometry
-from accelsim.ops.cross_task_forms import INPUTS, cross_task_work, expand_cross_task, same_padding
+from accelsim.ops.cross_task_expansions import expand_cross_task, expand_rewritten
+from accelsim.ops.cross_task_forms import INPUTS, cross_task_work, same_padding
 from accelsim.ops.operands import Operands, optional, required
 from accelsim.ops.softmax import softmax_along
 from accelsim.ops.spec import Array, Attrs, MaybeArrays, MaybeTensors, OpSpec
@@ -131,5 +132,5 @@ CROSS_TASK_ATTENTION = OpSpec(
     _reference,
     cross_task_work,
     attrs={"downsample": 1},
-    expansions={"primitives": expand_cross_task},
+    expansions={"primitives": expand_cross_task, "rewritten": expand_rewritten},
 )

@@ -1,17 +1,14 @@
-"""cross_task_attention in terms of other ops, and its loop nests."""
+"""The operands and loop nests of cross_task_attention."""
 
 from __future__ import annotations
 
-import math
-
-from accelsim.ir.graph import AttrValue, Tensor
+from accelsim.ir.graph import Tensor
 from accelsim.ir.nest import Access, Axis, Dim, LoopNest, Operand
 from accelsim.ops.attention import KEY_DIMS, MIXED_DIMS, QUERY_DIMS, VALUE_DIMS, AttentionSizes, attention_nests
 from accelsim.ops.attributes import integer
-from accelsim.ops.build import GraphBuilder
 from accelsim.ops.conv_geometry import IMAGE_DIMS, KERNEL_DIMS, RESULT_DIMS, Geometry
 from accelsim.ops.nests import FLAT, flat_dims, inner, present, read, write
-from accelsim.ops.spec import Attrs, WorkInput
+from accelsim.ops.spec import WorkInput
 
 _OP = "cross_task_attention"
 INPUTS = (
@@ -25,52 +22,6 @@ def same_padding(kernel: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Padding under which a kernel [.., .., height, width] of odd sides keeps the size of the image."""
     rows, columns = kernel[2] // 2, kernel[3] // 2
     return rows, columns, rows, columns
-
-
-def expand_cross_task(builder: GraphBuilder, inputs: tuple[str, ...], attrs: Attrs) -> tuple[str, ...]:
-    """Convolutions, one attention of one head, a nearest resize and a concatenation."""
-    given = dict(zip(_AT, (*inputs, *("",) * (len(INPUTS) - len(inputs))), strict=True))
-    step = integer(_OP, attrs, "downsample")
-    target = given["target"]
-    batch, _, height, width = builder.tensors[target].shape
-    small = (height // step, width // step)
-
-    def conv(x: str, w: str, b: str, name: str, *, relu: bool) -> str:
-        operands = (x, given[w], given[b]) if b else (x, given[w])
-        padding = same_padding(builder.tensors[given[w]].shape)
-        y = builder.add1("conv2d", operands, {"padding": padding}, name=name)
-        return builder.add1("relu", (y,), name=f"{name}.relu") if relu else y
-
-    def tokens(x: str, name: str) -> str:
-        """[B, C, h, w] -> [B, 1, h w, C]."""
-        channels = builder.tensors[x].shape[1]
-        flat = builder.add1("reshape", (x,), {"shape": (batch, 1, channels, math.prod(small))}, name=f"{name}.flat")
-        return builder.add1("transpose", (flat,), {"perm": (0, 1, 3, 2)}, name=f"{name}.tokens")
-
-    features = conv(given["source"], "extract_w", "extract_b", "extract", relu=True)
-    sampled, tiles = target, features
-    if step > 1:
-        every: dict[str, AttrValue] = {"starts": (0, 0), "ends": (height, width), "axes": (2, 3), "steps": (step, step)}
-        sampled = builder.add1("slice", (target,), every, name="target.sampled")
-        tiles = builder.add1("max_pool2d", (features,), {"kernel": (step, step), "stride": (step, step)}, name="pool")
-    q = tokens(conv(sampled, "q_w", "q_b", "q", relu=True), "q")
-    k, v = (tokens(conv(tiles, f"{one}_w", f"{one}_b", one, relu=True), one) for one in "kv")
-    scale = 1 / math.sqrt(builder.tensors[q].shape[-1])
-    mixed = builder.add1("attention", (q, k, v), {"scale": scale}, name="attention")
-    turned = builder.add1("transpose", (mixed,), {"perm": (0, 1, 3, 2)}, name="context.turned")
-    channels = builder.tensors[v].shape[-1]
-    x = builder.add1("reshape", (turned,), {"shape": (batch, channels, *small)}, name="context")
-    if given["alpha"]:
-        column = builder.add1("reshape", (given["alpha"],), {"shape": (channels, 1, 1)}, name="alpha.column")
-        x = builder.add1("mul", (x, column), name="context.scaled")
-    if step > 1:
-        nearest: dict[str, AttrValue] = {"size": (height, width), "mode": "nearest", "coordinates": "asymmetric"}
-        x = builder.add1("resize", (x,), nearest, name="context.resized")
-    if given["self_w"]:
-        gate = builder.add1("sigmoid", (conv(features, "self_gate_w", "", "self_gate", relu=False),), name="self.share")
-        own = builder.add1("mul", (conv(features, "self_w", "", "self", relu=False), gate), name="self.gated")
-        x = builder.add1("concat", (own, x), {"axis": 1}, name="joined")
-    return (conv(x, "project_w", "project_b", "project", relu=True),)
 
 
 def cross_task_work(node: WorkInput) -> tuple[LoopNest, ...]:

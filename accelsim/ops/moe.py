@@ -1,6 +1,6 @@
 """moe: a mixture of experts, kept whole because which experts a token takes is what hardware exploits.
 
-p = softmax(x gate_w^T) over all experts. The top_k largest are kept (lower index first among equals) and are
+p = softmax(x gate_w^T + gate_b) over all experts. The top_k largest are kept (lower index first among equals) and are
 the gates as they are, unless `renormalise`. y = sum over the kept of p_e (w2_e act(w1_e x + b1_e) + b2_e).
 No token is dropped. After M3ViT (arXiv 2210.14793, eq. 3-4).
 `forced_ids` replaces the choice; the gates are then p at those ids.
@@ -30,8 +30,8 @@ from accelsim.ops.softmax import softmax_along
 from accelsim.ops.spec import REQUIRED, Array, Attrs, MaybeArrays, MaybeTensors, OpSpec
 from accelsim.ops.values import check_indices
 
-_INPUTS = ("x", "gate_w", "w1", "b1", "w2?", "b2?", "forced_ids?", "positions?")
-_W2, _B2, _FORCED, _POSITIONS = range(4, 8)
+_INPUTS = ("x", "gate_w", "w1", "b1", "w2?", "b2?", "forced_ids?", "positions?", "gate_b?")
+_W2, _B2, _FORCED, _POSITIONS, _GATE_B = range(4, 9)
 _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"gelu": gelu_exact, "relu": relu_exact}
 
 
@@ -51,6 +51,9 @@ def _infer(types: MaybeTensors, attrs: Attrs) -> tuple[Tensor, ...]:
     for index in layers:
         operands.fit(index, 0, experts, f"the experts of {operands.show(1)}")
     operands.fit(1, 1, width, f"the last size of {operands.show(0)}")
+    if operands.maybe(_GATE_B, rank=1) is not None:
+        operands.same_dtype(0, _GATE_B)
+        operands.fit(_GATE_B, 0, experts, f"the experts of {operands.show(1)}")
     _check_first(operands, width, hidden, two_layers)
     for index, axis, size, what in ((_W2, 1, width, 0), (_B2, 1, width, 0), (_W2, 2, hidden, 3)) if two_layers else ():
         operands.fit(index, axis, size, f"the last size of {operands.show(what)}")
@@ -90,12 +93,13 @@ def unpacked(values: Array, positions: Array | None, shape: tuple[int, int]) -> 
 
 def _moe(arrays: MaybeArrays, attrs: Attrs) -> tuple[Array, ...]:
     x, gate_w, w1, b1 = (required(arrays, i) for i in range(4))
-    w2, b2, forced, positions = (optional(arrays, i) for i in (_W2, _B2, _FORCED, _POSITIONS))
+    w2, b2, forced, positions, gate_b = (optional(arrays, i) for i in range(_W2, _GATE_B + 1))
     top_k, shape = integer("moe", attrs, "top_k"), (b1.shape[1], x.shape[-1])
     activate = _ACTIVATIONS[choice("moe", attrs, "activation", _ACTIVATIONS)]
 
     tokens = x.reshape(-1, x.shape[-1])
-    probabilities = softmax_along(tokens @ gate_w.T, -1)
+    logits = tokens @ gate_w.T
+    probabilities = softmax_along(logits if gate_b is None else logits + gate_b, -1)
     if forced is None:
         gates, ids = largest(probabilities, top_k, -1)
     else:

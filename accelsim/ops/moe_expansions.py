@@ -16,7 +16,7 @@ from accelsim.ops.build import GraphBuilder
 from accelsim.ops.spec import Attrs
 
 _ACTIVATIONS = ("gelu", "relu")
-_OPERANDS = 8
+_OPERANDS = 9
 
 
 def expand_dense(builder: GraphBuilder, inputs: tuple[str, ...], attrs: Attrs) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ def _all(inputs: tuple[str, ...]) -> tuple[str, ...]:
 
 def _matrices(builder: GraphBuilder, inputs: tuple[str, ...]) -> str:
     """The first matrices of all experts, whole: [E, outputs, D]."""
-    x, _, w1, b1, *_, positions = _all(inputs)
+    x, _, w1, b1, *_, positions, _ = _all(inputs)
     if not positions:
         return w1
     experts, values = builder.tensors[w1].shape
@@ -109,10 +109,10 @@ def _counts(builder: GraphBuilder, inputs: tuple[str, ...], attrs: Attrs) -> tup
 
 def _route(builder: GraphBuilder, inputs: tuple[str, ...], attrs: Attrs) -> tuple[str, str, str]:
     """Tokens as rows [T, D], the experts of each [T, K] and their gates [T, K]."""
-    x, gate_w, *_, forced, _ = _all(inputs)
+    x, gate_w, *_, forced, _, gate_b = _all(inputs)
     tokens, top_k, experts = _counts(builder, inputs, attrs)
     rows = builder.add1("reshape", (x,), {"shape": (tokens, builder.tensors[x].shape[-1])}, name="tokens")
-    logits = builder.add1("linear", (rows, gate_w), name="router")
+    logits = builder.add1("linear", (rows, gate_w, *([gate_b] if gate_b else [])), name="router")
     probabilities = builder.add1("softmax", (logits,), {"axis": -1}, name="router.softmax")
     if forced:
         ids = builder.add1("reshape", (forced,), {"shape": (tokens, top_k)}, name="router.ids")

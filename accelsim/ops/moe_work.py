@@ -11,7 +11,7 @@ from accelsim.ops.attributes import choice, integer
 from accelsim.ops.nests import FEATURES, FLAT, ROWS, present, read, write
 from accelsim.ops.spec import MissingActivityError, WorkInput
 
-_W2, _B2, _FORCED, _POSITIONS = range(4, 8)
+_W2, _B2, _FORCED, _POSITIONS, _GATE_B = range(4, 9)
 _PRODUCT_X = (ROWS, "reduce")
 _PRODUCT_W = ("outputs", "reduce")
 _PRODUCT_Y = (ROWS, "outputs")
@@ -59,6 +59,7 @@ def _gate_nests(node: WorkInput, routing: Routing) -> tuple[LoopNest, ...]:
     product = (
         read(node, 0, "x", _PRODUCT_X),
         read(node, 1, "gate_w", _PRODUCT_W),
+        *((read(node, _GATE_B, "gate_b", ("outputs",)),) if present(node, _GATE_B) else ()),
         inside("logits", Access.WRITE),
     )
     chosen = (read(node, _FORCED, "forced_ids", (ROWS,)),) if present(node, _FORCED) else ()

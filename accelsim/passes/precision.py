@@ -7,8 +7,8 @@ runs anything, and what is measured is what the ops say:
 int<N> - Operands of products (convolutions, linear layers, matrix products, attention) are whole numbers: weights
 symmetric with one scale for each output channel, activations symmetric with one scale for each tensor, the largest
 magnitude that calibration saw over 2^(N-1) - 1; halves round to even, what lies beyond saturates. Constant biases are
-whole numbers in the scale of the sums. Sums are exact, as in 32 bits, while they stay below 2^24 (1,040 products of 8
-bits at their worst); larger ones round to 24 bits. All else, such as norms, softmax and additions, is float32.
+whole numbers in the scale of the sums, 32 bits of int8. Sums are exact while they stay below 2^24 (1,040 products of
+int8 at their worst); larger ones round to 24 bits. All else, such as norms, softmax and additions, is float32.
 
 fixed<W,I> - Constants, inputs and the result of every op are fixed point numbers as in HLS, by default truncated and
 wrapped (AP_TRN, AP_WRAP); `fixed<16,6,AP_RND,AP_SAT>` says otherwise. Inside an op it is float32: sums of products are
@@ -60,6 +60,12 @@ class Precision(Protocol):
 
     def rounded(self, graph: Graph, ranges: Ranges) -> Graph:
         """A deployed graph with the rounding in it."""
+
+
+def precision_name(text: str) -> str:
+    """The one way to write a precision: without spaces, and once where both formats are the same."""
+    activation, _, weight = "".join(text.split()).partition("/")
+    return activation if weight in ("", activation) else f"{activation}/{weight}"
 
 
 def parse_precision(text: str) -> Precision:
@@ -210,6 +216,11 @@ class WholeNumbers:
                 to.nodes.append(replace(node, inputs=tuple(real.get(name, name) for name in node.inputs)))
         return to.finish("int precision")
 
+    def _sums(self, bias: Array, scales: Array) -> Array:
+        """A bias in the scale of the sums, which have the bits of both factors and 16 more."""
+        limit = 2.0 ** (self.activation_bits + self.weight_bits + 15) - 1
+        return np.clip(np.rint(bias.astype(np.float64) / scales), -limit, limit)
+
     def _activation(self, largest: float) -> float:
         return float(_scales(np.asarray(largest), self.activation_bits))
 
@@ -229,7 +240,7 @@ class WholeNumbers:
             scales = biases = np.asarray(scale * other)
         inputs = [x, w]
         if operand(node, 2):
-            inputs.append(to.number(f"{y}.b.whole", _sums(to.constants.value(node.inputs[2]), biases)))
+            inputs.append(to.number(f"{y}.b.whole", self._sums(to.constants.value(node.inputs[2]), biases)))
         sums = to.renamed(node, "sums", inputs)
         to.emit("mul", (sums, to.number(f"{y}.scale", scales)), y)
 
@@ -240,7 +251,7 @@ class WholeNumbers:
         values = to.constants.value(weights).astype(np.float64)
         own = _scales(np.abs(values).max(axis=2, initial=0.0), self.weight_bits)
         w = to.number(f"{y}.w.whole", np.rint(values / own[:, :, None]))
-        b = to.number(f"{y}.b.whole", _sums(to.constants.value(bias), scale * own))
+        b = to.number(f"{y}.b.whole", self._sums(to.constants.value(bias), scale * own))
         sums = to.renamed(node, "sums", (x, groups, w, b))
         each = to.emit("gather", (to.number(f"{y}.scale", scale * own), groups), f"{y}.scales")
         to.emit("mul", (sums, each), y)
@@ -250,11 +261,6 @@ def _scales(largest: Array, bits: int) -> Array:
     """What one step is worth, so that the largest magnitude is the largest whole number; 1 where there is nothing."""
     steps = np.asarray(largest, np.float64) / (2 ** (bits - 1) - 1)
     return np.where(steps > 0, steps, 1.0)
-
-
-def _sums(bias: Array, scales: Array) -> Array:
-    limit = 2**31 - 1
-    return np.clip(np.rint(bias.astype(np.float64) / scales), -limit, limit)
 
 
 _HLS: Mapping[str, tuple[str, str]] = {

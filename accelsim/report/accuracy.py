@@ -13,7 +13,15 @@ from accelsim.results.accuracy import AccuracyRow
 def accuracy_table(rows: Sequence[AccuracyRow]) -> Table:
     """One line a row; PyTorch's column only where it was asked for."""
     compared = any(row.torch is not None for row in rows)
-    headings = ("model", "task", "precision", "metric", ">value", ">+-", *((">torch", "equal") if compared else ()))
+    headings = (
+        "model",
+        "task",
+        "precision",
+        "metric",
+        ">value",
+        ">+-",
+        *((">torch", "against torch") if compared else ()),
+    )
     first = rows[0]
     note = (
         f"{first.samples:,} samples of {first.data} ({first.split}). +- is the standard error from resampling them. "
@@ -31,7 +39,8 @@ def _cells(row: AccuracyRow, compared: bool) -> tuple[str, ...]:
         return cells
     if row.torch is None:
         return (*cells, "", "")
-    verdict = ("yes" if row.agrees else "NO") if row.precision == "float32" else "other numbers"
+    same = "equal" if row.agrees else "DIFFERENT"
+    verdict = same if row.precision == "float32" else f"{row.value - row.torch:+.4f}"
     return (*cells, f"{row.torch:.4f}", verdict)
 
 

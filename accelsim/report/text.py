@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from accelsim.report.evidence import evidence_sections
 from accelsim.report.explain import explanation_sections
+from accelsim.report.features import feature_sections
 from accelsim.report.memories import memory_sections
 from accelsim.report.sections import cost_sections, scenario_sections, time_sections
 from accelsim.report.table import Notes, Section, plain
@@ -20,6 +21,7 @@ def report_sections(result: Result) -> list[Section]:
     return [
         *scenario_sections(result),
         *time_sections(result),
+        *feature_sections(result),
         *explanation_sections(result),
         *cost_sections(result),
         *memory_sections(result),

@@ -14,7 +14,7 @@ from accelsim.errors import InputError
 
 @dataclass(frozen=True)
 class AccuracyRow:
-    """One number. `variant` are the builder's arguments that were set, as `top_k=1 ratio=0.3`.
+    """One number. `variant` are the builder's arguments that were set, as `ratio=0.3;top_k=1`.
 
     `value` is in `unit` (empty: a share, or the unit of the labels); `standard_error` comes from resampling the
     samples. `torch` is the same metric of PyTorch on the same weights, None where it was not asked for. `weights` and

@@ -6,12 +6,11 @@ are meant, the first seed of each before the second.
 
 from __future__ import annotations
 
-import os
-
 import click
+import torch
 
 from accelsim.errors import AccelsimError
-from models.train.registry import COMPARED, ROWS
+from models.train.registry import COMPARED, ROWS, SEEDLESS
 from models.train.rows import chosen_rows, is_done, read_rows, train_row
 from models.train.table import TABLE, write_table
 
@@ -24,29 +23,27 @@ from models.train.table import TABLE, write_table
 @click.option("--quiet", is_flag=True, help="No progress.")
 def main(rows: tuple[str, ...], only_list: bool, table: bool, again: bool, quiet: bool) -> None:
     try:
-        wanted = chosen_rows(rows, ROWS)
+        wanted = chosen_rows(rows, ROWS, seedless=SEEDLESS)
         if only_list:
             for name, seed in wanted:
                 click.echo(f"{'done' if is_done(name, seed) else '-':5s} {name}:{seed}")
             return
         if not table:
-            _train(wanted, again=again, quiet=quiet)
+            torch.set_num_threads(1)
+            _train([row for row in wanted if again or not is_done(*row)], quiet=quiet)
         write_table(read_rows(), COMPARED)
         click.echo(f"accelsim: wrote {TABLE}", err=True)
     except AccelsimError as error:
         click.echo(f"accelsim: {error}", err=True)
-        raise SystemExit(2) from None
+        raise SystemExit(error.exit_code) from None
 
 
-def _train(wanted: list[tuple[str, int]], *, again: bool, quiet: bool) -> None:
-    import torch
-
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+def _train(wanted: list[tuple[str, int]], *, quiet: bool) -> None:
     for index, (name, seed) in enumerate(wanted, 1):
-        if again or not is_done(name, seed):
-            click.echo(f"accelsim: row {index} of {len(wanted)}: {name}, seed {seed}", err=True)
-            row = train_row(name, seed, ROWS[name], quiet=quiet)
-            click.echo(f"{name}:{seed} {row.seconds:.0f} s {row.metrics['validation']}")
+        click.echo(f"accelsim: row {index} of {len(wanted)}: {name}:{seed}", err=True)
+        row = train_row(name, seed, ROWS[name], quiet=quiet)
+        said = ", ".join(f"{task} {value:.4f}" for task, value in row.metrics["validation"].items())
+        click.echo(f"{name}:{seed}: {said} on validation, {row.seconds:.0f} s")
 
 
 if __name__ == "__main__":

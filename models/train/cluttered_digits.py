@@ -55,9 +55,7 @@ def _scenes(digits: Digits, times: int, seed: int) -> Iterator[NDArray[np.float6
         yield scene(digits.images[index // times], digits.images, rng)
 
 
-def scene(
-    digit: NDArray[np.float32], others: NDArray[np.float32], rng: np.random.Generator
-) -> NDArray[np.float64]:
+def scene(digit: NDArray[np.float32], others: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
     """One scene [40, 40], values about -0.5..0.5, around `digit` [28, 28] with pieces of `others`."""
     parts = [_placed(digit, rng)]
     parts += [_fragment(others[rng.integers(len(others))], rng) for _ in range(FRAGMENTS)]

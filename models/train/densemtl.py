@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from models.train.loop import Batch, Job, Outcome, Recipe
 
-RECIPE = Recipe(steps=1000, batch=24, rate=4e-3, weight_decay=0.02, clip=2.0)
+RECIPE = Recipe(steps=1200, batch=16, rate=4e-3, weight_decay=0.02, clip=2.0)
 EARLY = 0.5
 DEPTH_CENTRE, DEPTH_SPREAD = 0.65, 0.3
 WEIGHTS = {"semseg": 1.0, "depth": 1.0, "normals": 3.0, "edge": 0.5}

@@ -71,12 +71,16 @@ class Outcome:
 
 
 class Job:
-    """A row at work: its seed, the data, the loop, the scores. Making one seeds torch."""
+    """A row at work: its seed, the data, the loop, the scores. Making one seeds torch.
+
+    `scored` is the data set that the row is scored on, once it is.
+    """
 
     def __init__(self, name: str, seed: int, *, quiet: bool = False) -> None:
         self.name = name
         self.seed = seed
         self.quiet = quiet
+        self.scored: Data | None = None
         torch.manual_seed(seed)
 
     def data(self, name: str) -> Data:
@@ -129,10 +133,9 @@ class Job:
         module.eval()
         return [float(np.mean(part)) for part in np.array_split(losses, min(10, len(losses)))]
 
-    def score(
-        self, data: Data, inputs: Sequence[str], predict: Callable[[Batch], Mapping[str, Tensor]]
-    ) -> Metrics:
+    def score(self, data: Data, inputs: Sequence[str], predict: Callable[[Batch], Mapping[str, Tensor]]) -> Metrics:
         """The metrics of `predict`, which gives the outputs of tasks for a batch of `inputs`, on both splits."""
+        self.scored = data
         found: Metrics = {}
         for split in SCORED:
             arrays = self.arrays(data, split, inputs)

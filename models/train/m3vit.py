@@ -1,13 +1,13 @@
 """M3ViT-mini on `digit-scenes`: a gate for each task, one gate for both, and the dense twin.
 
-Where every task has a gate, the encoder runs once for each task of a step; otherwise once. Gates of the tasks start
-equal, as in the released code, which copies one. The balancing loss is that of the paper's sources: squared
-coefficients of variation of importance and of load (Shazeer et al., arXiv 1701.06538, without its noise).
+Where every task has a gate, the encoder runs once for each task from its first expert layer on; otherwise once. Gates
+of the tasks start equal, as in the released code, which copies one. The balancing loss is that of the paper's sources:
+squared coefficients of variation of importance and of load (Shazeer et al., arXiv 1701.06538, without its noise).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -22,7 +22,7 @@ from models.train.counting import count_gmac
 from models.train.loop import Batch, Job, Outcome, Recipe
 
 TASKS = tuple(m3vit_mini.CHANNELS)
-RECIPE = Recipe(steps=1600, batch=32, rate=3e-3)
+RECIPE = Recipe(steps=1600, batch=16, rate=3e-3)
 BALANCE = 0.01
 DEPTH_CENTRE, DEPTH_SPREAD = 0.65, 0.3
 
@@ -39,8 +39,10 @@ class BothTasks(nn.Module):
 
     def _start(self) -> None:
         for name, parameter in self.named_parameters():
-            if name.endswith(("class_token", "position", "w1", "w2")):
-                nn.init.trunc_normal_(parameter, std=parameter.shape[-1] ** -0.5 if parameter.ndim == 3 else 0.02)
+            if name.endswith(("class_token", "position")):
+                nn.init.normal_(parameter, std=0.1)
+            elif name.endswith((".w1", ".w2")):
+                nn.init.normal_(parameter, std=parameter.shape[-1] ** -0.5)
             elif name.endswith((".b1", ".b2")):
                 nn.init.zeros_(parameter)
         for mixture in self.mixtures():
@@ -62,10 +64,13 @@ class BothTasks(nn.Module):
         if not self.per_task:
             tokens = self.encoder(image)
             return {task: decoder(tokens) for task, decoder in self.decoders.items()}
+        blocks = list(self.encoder.blocks)
+        first = next(index for index, block in enumerate(blocks) if block.sparse)
+        shared = nn.Sequential(*blocks[:first])(self.encoder.embed(image))
         maps = {}
         for task, decoder in self.decoders.items():
             self.choose(task)
-            maps[task] = decoder(self.encoder(image))
+            maps[task] = decoder(nn.Sequential(*blocks[first:])(shared))
         return maps
 
 
@@ -91,7 +96,7 @@ def _train(job: Job, *, gating: str) -> Outcome:
 
 
 @contextmanager
-def _balance(network: BothTasks) -> Iterator[object]:
+def _balance(network: BothTasks) -> Iterator[Callable[[], Tensor]]:
     """Hands out the function that gives the balancing loss of all expert layers since it was last called."""
     seen: list[Tensor] = []
 

@@ -1,4 +1,4 @@
-"""PDCNet-mini on `digit-scenes`: pixel differences of share 0.7, none, and colours without depth."""
+"""PDCNet-mini on `digit-scenes-dim`: pixel differences of share 0.7, none, and colours without depth."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch.nn import functional as F
 
 from models.train.loop import Batch, Job, Outcome, Recipe
 
-RECIPE = Recipe(steps=1500, batch=32, rate=4e-3, weight_decay=0.02, clip=2.0)
+RECIPE = Recipe(steps=1600, batch=16, rate=4e-3, weight_decay=0.02, clip=2.0)
 
 
 def _train(job: Job, *, theta: float, rgb_only: bool = False) -> Outcome:
     inputs = ("image",) if rgb_only else ("image", "depth")
-    data, network = job.data("digit-scenes"), PDCNetMini(theta=theta, rgb_only=rgb_only)
+    data, network = job.data("digit-scenes-dim"), PDCNetMini(theta=theta, rgb_only=rgb_only)
 
     def logits(batch: Batch) -> Tensor:
         return network(*(batch[name] for name in inputs))
@@ -26,7 +26,7 @@ def _train(job: Job, *, theta: float, rgb_only: bool = False) -> Outcome:
 
     losses = job.fit(network, loss, job.arrays(data, "train", (*inputs, "label.semseg")), RECIPE)
     metrics = job.score(data, inputs, lambda batch: {"semseg": logits(batch)})
-    example = tuple(torch.zeros(1, channels, SIDE, SIDE) for channels, _ in zip((3, 1), inputs, strict=False))
+    example = tuple(torch.zeros(1, 3, SIDE, SIDE) for _ in inputs)
     return Outcome(metrics, network, example, steps=RECIPE.steps, details={"losses": losses})
 
 

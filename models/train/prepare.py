@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
 
 from accelsim.cli.progress import point_progress
 from accelsim.errors import AccelsimError, InputError, did_you_mean
-from models.train import cluttered_digits, digit_scenes
+from models.train import cluttered_digits, digit_scenes, text
 from models.train.data_sets import Arrays, DataSet
 from models.train.packages import DATA
 
 
 @dataclass(frozen=True)
 class Maker:
-    """A data set, how many samples it has in all splits (0: not known before), and how to make them."""
+    """A data set, how many samples it has in all splits (0: read and not composed), and how to make them."""
 
     data_set: DataSet
     samples: int
@@ -30,8 +31,12 @@ class Maker:
 MAKERS = {
     maker.data_set.name: maker
     for maker in (
-        Maker(digit_scenes.DATA_SET, digit_scenes.scenes(), digit_scenes.make),
+        *(
+            Maker(data_set, digit_scenes.scenes(), partial(digit_scenes.make, name=data_set.name))
+            for data_set in digit_scenes.DATA_SETS
+        ),
         Maker(cluttered_digits.DATA_SET, cluttered_digits.scenes(), cluttered_digits.make),
+        *(Maker(corpus.data_set, 0, corpus.make) for corpus in text.CORPORA),
     )
 }
 
@@ -62,7 +67,7 @@ def main(names: tuple[str, ...], quiet: bool) -> None:
         made = prepare(names, quiet=quiet)
     except AccelsimError as error:
         click.echo(f"accelsim: {error}", err=True)
-        raise SystemExit(2) from None
+        raise SystemExit(error.exit_code) from None
     click.echo(f"accelsim: {DATA}: {', '.join(made) + ' made' if made else 'everything is there'}", err=True)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from safetensors.torch import save
 
-from accelsim.errors import InputError, did_you_mean
+from accelsim.errors import InputError, InternalError, did_you_mean
 from models.train import MODELS
 from models.train.counting import count_gmac
 from models.train.loop import Job, Metrics, Outcome, seconds
@@ -27,10 +27,13 @@ Train = Callable[[Job], Outcome]
 
 @dataclass(frozen=True)
 class Row:
-    """What one row says. `seconds` are CPU seconds of one thread, scoring included."""
+    """What one row says. `data` is the data set, `kinds` those of the tasks that the metrics are about; `seconds` are
+    CPU seconds of one thread, scoring included."""
 
     name: str
     seed: int
+    data: str
+    kinds: Mapping[str, str]
     metrics: Metrics
     steps: int = 0
     seconds: float = 0.0
@@ -61,12 +64,14 @@ def read_rows(folder: Path = ROWS) -> list[Row]:
     return sorted((read_row(file) for file in folder.glob("*.json")), key=lambda row: (row.name, row.seed))
 
 
-def chosen_rows(patterns: Iterable[str], names: Iterable[str], seeds: Iterable[int] = SEEDS) -> list[tuple[str, int]]:
+def chosen_rows(
+    patterns: Iterable[str], names: Iterable[str], *, seedless: Collection[str] = ()
+) -> list[tuple[str, int]]:
     """Rows that fit 'NAME' or 'NAME:SEED', where both may have wildcards (none given: all), seed by seed.
 
-    Raises InputError for a pattern that fits none.
+    Those of `seedless` have one seed. Raises InputError for a pattern that fits none.
     """
-    known = [(name, seed) for seed in seeds for name in names]
+    known = [(name, seed) for seed in SEEDS for name in names if seed == SHIPPED_SEED or name not in seedless]
     wanted = [pattern if ":" in pattern else f"{pattern}:*" for pattern in patterns]
     for pattern in wanted:
         if not any(fnmatchcase(f"{name}:{seed}", pattern) for name, seed in known):
@@ -83,10 +88,15 @@ def train_row(
 ) -> Row:
     """Train one row and write it; of the shipped seed the weights before it."""
     started = seconds()
-    outcome = train(Job(name, seed, quiet=quiet))
+    job = Job(name, seed, quiet=quiet)
+    outcome = train(job)
+    if job.scored is None:
+        raise InternalError(f"row {name}:{seed} was scored on no data")
     row = Row(
         name=name,
         seed=seed,
+        data=job.scored.name,
+        kinds={task: job.scored.task(task).kind for task in outcome.metrics["test"]},
         metrics=outcome.metrics,
         steps=outcome.steps,
         seconds=round(seconds() - started, 1),
@@ -95,7 +105,10 @@ def train_row(
         details=outcome.details,
     )
     if outcome.module is not None and seed == SHIPPED_SEED:
-        _write(weights / f"{name}.safetensors", save({key: tensor.contiguous() for key, tensor in outcome.module.state_dict().items()}))
+        _write(
+            weights / f"{name}.safetensors",
+            save({key: tensor.contiguous() for key, tensor in outcome.module.state_dict().items()}),
+        )
     _write(row_file(name, seed, folder=folder), (json.dumps(asdict(row), indent=1) + "\n").encode())
     return row
 

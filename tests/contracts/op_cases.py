@@ -181,6 +181,13 @@ CASES = (
     ),
     Case(
         "moe",
+        (*_moe((7,), 4, 3, 5), None, None, floats(3, seed=7)),
+        _moe_points(tokens=7, width=4, experts=3, hidden=5, activation="gelu"),
+        {"top_k": 2},
+        "biased-gate",
+    ),
+    Case(
+        "moe",
         (*_PACKED[:2], floats(3, 6, seed=3), _PACKED[3], None, None, None, np.array([19, 0, 3, 7, 12, 4], np.int64)),
         _single_points(tokens=7, width=4, experts=3, outputs=5),
         {"top_k": 2},

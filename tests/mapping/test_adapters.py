@@ -10,6 +10,7 @@ from accelsim.hw.load import load_hardware
 from accelsim.hw.schema import Hardware
 from accelsim.mapping.lower import lower
 from accelsim.mapping.view import Workload
+from accelsim.passes.fold_pixel_difference import fold_pixel_difference
 from accelsim.sim.simulate import simulate, simulate_frames
 from accelsim.sim.timing import Frame
 from tests.mapping.mixing_graphs import adapted, difference, exchange
@@ -86,6 +87,20 @@ def test_an_exchange_between_tasks_runs_its_products_on_the_array(beside: Hardwa
     assert sum(node.stalls.values()) == node.cycles
 
 
-def test_a_pixel_difference_that_is_not_folded_costs_a_second_product(beside: Hardware) -> None:
-    node = simulate(difference(), beside).nodes[0]
+def test_a_pixel_difference_that_is_not_folded_costs_a_second_product(plain: Path, beside: Hardware) -> None:
+    separate = load_hardware(plain, {"schedule.differences": "separate"})
+    node, folded = (simulate(difference(), hardware).nodes[0] for hardware in (separate, beside))
     assert node.macs == 64 * 64 * 9 + 64 * 64
+    assert folded.macs == 64 * 64 * 9
+    assert folded.cycles < node.cycles
+    assert "folded into the weights" in folded.detail
+    assert "second product" in node.detail
+
+
+def test_a_folded_pixel_difference_costs_what_a_plain_convolution_does(beside: Hardware) -> None:
+    folded, plain_one = (simulate(graph, beside) for graph in (difference(), fold_pixel_difference(difference())))
+    assert (folded.cycles, folded.dram_bytes) == (plain_one.cycles, plain_one.dram_bytes)
+
+
+def test_an_exchange_tells_its_positions(beside: Hardware) -> None:
+    assert "16 x 16 positions at 1/2" in simulate(exchange(), beside).nodes[0].detail

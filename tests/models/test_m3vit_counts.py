@@ -14,12 +14,20 @@ from torch.utils.flop_counter import FlopCounterMode
 FORMS = {"K4": (4, 1), "K2": (2, 2)}
 
 
-def assemble(backbone: str, dataset: str, form: str = "", task: str = "semseg") -> m3vit.M3ViT:
+def assemble(
+    backbone: str, dataset: str, form: str = "", task: str = "semseg", *, gating: str = "multi"
+) -> m3vit.M3ViT:
     """The network without numbers; `form` is '' for the dense one."""
     top_k, hidden_ratio = FORMS.get(form, (2, 2))
     with torch.device("meta"):
         return m3vit.assemble(
-            task, backbone=backbone, dataset=dataset, moe=bool(form), top_k=top_k, hidden_ratio=hidden_ratio
+            task,
+            backbone=backbone,
+            dataset=dataset,
+            moe=bool(form),
+            top_k=top_k,
+            hidden_ratio=hidden_ratio,
+            gating=gating,
         )
 
 
@@ -96,6 +104,17 @@ def test_one_expert_and_one_gate_have_the_tabulated_parameters(backbone: str, k4
         assert sum(p[0].numel() for p in (moe.w1, moe.b1, moe.w2, moe.b2)) == expert
         assert moe.w1.shape[0] == 16
         assert [parameters(one) for one in moe.gates.values()] == [gate, gate]
+
+
+@pytest.mark.parametrize(("dataset", "tasks"), [("nyud", 2), ("pascal", 5)])
+def test_routers_differ_by_their_gates_alone(dataset: str, tasks: int) -> None:
+    """One gate a task and layer; one a layer; one a layer that sees 64 values more, and the layers that make these."""
+    multi, single, conditioned = (
+        parameters(assemble("small", dataset, "K4", gating=gating).encoder)
+        for gating in ("multi", "single", "conditioned")
+    )
+    assert multi - single == 6 * (tasks - 1) * 6_144
+    assert conditioned - single == 6 * 64 * 16 + (64 * tasks + 64) + (64 * 64 + 64) + 2 * 64
 
 
 def test_published_memory_of_the_small_models_follows_from_the_counts() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import cross_stitch
 import densemtl
 import padnet
+import padnet_bert
 import pdcnet
 import pruning_adapter
 import pytest
@@ -16,6 +17,7 @@ import torch
 SMALL: dict[str, Callable[..., Any]] = {
     "padnet": lambda: padnet.build(network="resnet18", ratio=0.3, size=64, batch=2),
     "padnet-dynamic": lambda: padnet.build(network="mobilenet-v2", ratio=1, size=64, batch=2),
+    "padnet-bert": lambda: padnet_bert.build(depth=1, tokens=16, batch=2),
     "pdcnet": lambda: pdcnet.build(depth=50, size=(64, 96), batch=2),
     "densemtl": lambda: densemtl.build("semseg", depth=50, size=(64, 128)),
     "pruning-adapter": lambda: pruning_adapter.build("cola", form="adapted", tokens=16, batch=2),
@@ -41,6 +43,27 @@ def test_the_deployed_form_of_padnet_computes_the_same() -> None:
         with torch.no_grad():
             outputs.append(model(*inputs))
     torch.testing.assert_close(*outputs)
+
+
+def test_what_experts_share_is_zero_where_they_have_elements_of_their_own() -> None:
+    layer = padnet_bert.PartialExperts(6, 4, ratio=0.25, experts=3, top_k=2)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            torch.nn.init.normal_(parameter)
+        layer.mixture.positions.copy_(torch.tensor([0, 5, 7, 11, 20, 23]))
+    layer.clear_holes()
+    assert layer.holes == 6
+    own = layer.mixture.matrix(layer.mixture.w1[1])
+    assert ((own != 0) ^ (layer.static.weight != 0)).all()
+    x = torch.randn(5, 6)
+    weights, ids = layer.mixture.gate(x).softmax(-1).sort(dim=-1, descending=True)
+    weights = weights[:, :2] / weights[:, :2].sum(-1, keepdim=True)
+    whole = [layer.static.weight + layer.mixture.matrix(values) for values in layer.mixture.w1]
+    expected = [
+        sum(w * (whole[e] @ row + layer.mixture.b1[e]) for w, e in zip(ws, es[:2], strict=True))
+        for row, ws, es in zip(x, weights, ids, strict=True)
+    ]
+    torch.testing.assert_close(layer(x), torch.stack(expected))
 
 
 @pytest.mark.slow
@@ -96,6 +119,8 @@ def test_an_unknown_sparse_pattern_is_named(pattern: str) -> None:
     [
         (padnet.assemble, {"network": "resnet19", "ratio": 0.1, "deployed": True}),
         (padnet.assemble, {"network": "resnet18", "ratio": 1.5, "deployed": True}),
+        (padnet_bert.assemble, {"ratio": 0}),
+        (padnet_bert.assemble, {"ratio": 0.5, "experts": 8, "top_k": 9}),
         (pdcnet.assemble, {"dataset": "nyud", "depth": 18, "theta": 0.7, "large_kernels": True}),
         (densemtl.build, {"task": "normals"}),
         (cross_stitch.build, {"task": "normals"}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cross_stitch
 import densemtl
 import padnet
+import padnet_bert
 import pdcnet
 import pruning_adapter
 import pytest
@@ -45,6 +46,20 @@ def test_padnet_stores_the_tabulated_parameters(network: str, counts: dict[float
         if deployed or ratio in (0, 1):
             model = padnet.assemble(network, ratio=ratio, deployed=deployed)
             assert f"{stored_parameters(model) / 1e6:.3f}" == millions
+
+
+@pytest.mark.parametrize(
+    ("experts", "counts"),
+    [
+        (4, {0.1: "126.8", 0.3: "160.8", 0.5: "194.7", 0.7: "228.7", 1: "279.7"}),
+        (8, {0.1: "149.8", 0.3: "229.1", 0.5: "308.4", 0.7: "387.6", 1: "506.5"}),
+        (16, {0.1: "195.8", 0.3: "365.7", 0.5: "535.6", 0.7: "705.5", 1: "960.3"}),
+    ],
+)
+def test_padnet_on_bert_stores_the_tabulated_parameters(experts: int, counts: dict[float, str]) -> None:
+    for ratio, millions in counts.items():
+        model = padnet_bert.assemble(ratio=ratio, experts=experts)
+        assert f"{padnet_bert.stored_parameters(model) / 1e6:.1f}" == millions
 
 
 @pytest.mark.parametrize(

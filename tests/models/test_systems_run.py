@@ -30,6 +30,8 @@ SYSTEMS: dict[str, tuple[str, str | None, dict[str, Any], dict[str, int]]] = {
         {"tokens": 16, "form": "adapted"},
         {"adapted_linear": 48, "attention": 12},
     ),
+    "padnet-experts": ("padnet-bert-moe", None, {"depth": 1, "tokens": 16}, {"moe": 2, "linear": 8}),
+    "m3vit-conditioned": ("m3vit-tiny", "depth", {"gating": "conditioned"}, {"moe": 6}),
     "pdcnet": (
         "pdcnet-resnet101",
         None,
