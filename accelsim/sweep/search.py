@@ -16,7 +16,7 @@ from accelsim.errors import InputError, MissingExtraError
 from accelsim.sweep.axis import number_of
 from accelsim.sweep.expression import parse_condition
 from accelsim.sweep.front import senses
-from accelsim.sweep.points import Parts
+from accelsim.sweep.parts import Parts
 from accelsim.sweep.spec import Search
 from accelsim.sweep.store import Store
 

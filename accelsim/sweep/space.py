@@ -95,14 +95,6 @@ class Space:
             for path in axis.paths
         }
 
-    def raw_settings(self, settings: Indices) -> dict[str, list[Value]]:
-        """The varied settings as a hardware file would hold them."""
-        return {
-            path: [values[i] for i in step]
-            for axis, step in zip(self.axes, self.steps(settings), strict=True)
-            for path, values in ((path, axis.raw(path)) for path in axis.paths)
-        }
-
     def kept(self, group: int, settings: Indices) -> Indices:
         """Those of `settings` that no condition of `where` leaves out, in order."""
         if not self.where or not settings.size:

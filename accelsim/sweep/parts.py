@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accelsim.evaluate.points import NUMBERS, TEXTS, WHOLE, PointEvaluator
-from accelsim.sweep.space import Group, Indices, Space, space_of
+from accelsim.sweep.space import Indices, Space, space_of
 from accelsim.sweep.spec import Random, Search, SweepSpec
 
 if TYPE_CHECKING:
     import pyarrow
+
+_READY = 8
+"""Models on hardware that are kept loaded at a time."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Parts:
     """The points of a sweep cut into parts, all of one group each."""
 
     spec: SweepSpec
+    _evaluators: dict[int, PointEvaluator] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def space(self) -> Space:
@@ -60,23 +64,52 @@ class Parts:
         """Points of these parts before conditions."""
         return sum(self.ranges[part][1].size for part in parts)
 
-    def table(self, part: int, *, threads: int = 1) -> pyarrow.Table:
-        """The points of a part with their results, in order."""
-        group, settings = self.ranges[part]
-        return self.evaluated(group, self.space.kept(group, settings), threads=threads)
+    def together(self, parts: Sequence[int], most: int) -> list[int]:
+        """The first of these parts that one call can evaluate: of one group, at most so many."""
+        group = self.ranges[parts[0]][0]
+        ends = (index for index, part in enumerate(parts) if index == most or self.ranges[part][0] != group)
+        return list(parts[: next(ends, len(parts))])
+
+    def tables(self, parts: Sequence[int], *, threads: int = 1) -> Iterator[pyarrow.Table]:
+        """The points of each of these parts, all of one group, with their results, in order.
+
+        They are evaluated in one call: points that differ in rates alone share work, in whatever part they are.
+        """
+        group = self.ranges[parts[0]][0]
+        kept = [self.space.kept(group, self.ranges[part][1]) for part in parts]
+        table = self.evaluated(group, np.concatenate(kept), threads=threads)
+        first = 0
+        for settings in kept:
+            yield table.slice(first, settings.size)
+            first += settings.size
 
     def evaluated(self, group: int, settings: Indices, *, threads: int = 1) -> pyarrow.Table:
         """Those settings of a group with their results."""
         space = self.space
         values = space.setting_columns(settings)
-        evaluator = _evaluator(space.groups[group], self.spec.activity)
         columns: dict[str, Any] = {
             "point": group * space.inner + settings,
             **space.group_columns(group, settings.size),
             **values,
-            **evaluator.columns(values, settings.size, threads=threads),
+            **self.evaluator(group).columns(values, settings.size, threads=threads),
         }
         return _table(columns)
+
+    def evaluator(self, number: int) -> PointEvaluator:
+        """What evaluates the points of a group; the first call loads its model."""
+        if number not in self._evaluators:
+            if len(self._evaluators) == _READY:
+                self._evaluators.pop(next(iter(self._evaluators)))
+            group = self.space.groups[number]
+            self._evaluators[number] = PointEvaluator(
+                group.model,
+                group.hardware,
+                task=group.task,
+                arguments=dict(group.arguments),
+                batch=group.batch,
+                activity=self.spec.activity,
+            )
+        return self._evaluators[number]
 
 
 def _table(columns: dict[str, Any]) -> pyarrow.Table:
@@ -87,15 +120,3 @@ def _table(columns: dict[str, Any]) -> pyarrow.Table:
     types |= {"fits": pa.bool_(), "point": pa.int64()}
     arrays = {name: pa.array(values, types.get(name), from_pandas=True) for name, values in columns.items()}
     return pa.table(arrays)
-
-
-@lru_cache(maxsize=8)
-def _evaluator(group: Group, activity: str) -> PointEvaluator:
-    return PointEvaluator(
-        group.model,
-        group.hardware,
-        task=group.task,
-        arguments=dict(group.arguments),
-        batch=group.batch,
-        activity=activity,
-    )
