@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
 RUN := reports/m3vit-edge-moe
 
-.PHONY: env demo test test-fast lint format bench conformance models reports clean
+.PHONY: env demo test test-fast browser lint format bench conformance models reports clean
 
 env: $(STAMP)
 
@@ -21,11 +21,14 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 demo: $(STAMP)
 	$(BIN)/accelsim run m3vit-tiny edge-moe-zcu102 --task semseg --out $(RUN)
 
-test: lint
+test: lint browser
 	$(BIN)/python -m pytest -n 2
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m 'not slow'
+
+browser:
+	@sh tests/browser.sh
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -37,24 +37,33 @@ NUMBERS = (
     *(f"energy_{scope}_j" for scope in SCOPES),
     *RESOURCES,
 )
-TEXTS = ("failure", "levers")
-"""Columns of results: whole numbers, numbers and texts; beside them `fits`. `failure` is '' for a point that has none,
-`levers` what would help; numbers are missing where the point could not be timed."""
+TEXTS = ("precision", "failure", "levers")
+"""Columns of results: whole numbers, numbers and texts; beside them `fits`. `precision` is the format of activations
+and weights, of each as `int8/int4`. `failure` is '' for a point that has none, `levers` what would help; numbers are
+missing where the point could not be timed."""
 
 
 class PointEvaluator:
     """A model on a hardware, ready for any values of its settings.
 
-    A model or a hardware that cannot do it is a failure of every point. Raises InputError for what is unknown.
+    `named` is what `hardware` was loaded by. A model or a hardware that cannot do it is a failure of every point.
+    Raises InputError for what is unknown.
     """
 
     def __init__(
-        self, model: str, hardware: str, *, task: str | None, arguments: Mapping[str, Any], batch: int | None,
+        self,
+        model: str,
+        hardware: Hardware,
+        *,
+        named: str,
+        task: str | None,
+        arguments: Mapping[str, Any],
+        batch: int | None,
         activity: str,
-    ) -> None:  # fmt: skip
-        self.hardware = hardware_for(hardware)
+    ) -> None:
+        self.hardware = hardware
         self.task = task or ""
-        self._name = hardware
+        self._name = named
         self._numbers = frozenset(path for path, _ in self.hardware.quantities())
         self._loaded: dict[tuple[tuple[str, Any], ...], Hardware | str] = {}
         self._refused = ""
@@ -72,6 +81,7 @@ class PointEvaluator:
         A point that cannot be timed says why, and what would help.
         """
         found = _empty(count)
+        found["precision"][:] = precision_of(self.hardware)
         if self._refused:
             _fail(found, np.arange(count), self._refused)
             return found
@@ -82,6 +92,7 @@ class PointEvaluator:
             if isinstance(hardware, str):
                 _fail(found, members, hardware)
                 continue
+            found["precision"][members] = precision_of(hardware)
             self._time(found, members, hardware, {path: column[members] for path, column in numbers.items()}, threads)
         return found
 
@@ -101,9 +112,7 @@ class PointEvaluator:
     ) -> None:
         """Put the results of points that differ in numbers alone into their rows; no numbers: all are the same."""
         try:
-            many = simulate_many(
-                self._frame.graph, hardware, numbers, activity=self._frame.activity, threads=threads
-            )
+            many = simulate_many(self._frame.graph, hardware, numbers, activity=self._frame.activity, threads=threads)
         except (UnsupportedError, DoesNotFitError) as error:
             _fail(found, members, str(error))
             return
@@ -126,6 +135,12 @@ class PointEvaluator:
         except AccelsimError:
             return ""
         return _joined(lever for failure in misfits for lever in failure.levers)
+
+
+def precision_of(hardware: Hardware) -> str:
+    """The format of activations and weights, or of both where they differ."""
+    formats = [str(hardware.precision[kind]) for kind in ("activation", "weight") if kind in hardware.precision]
+    return "/".join(dict.fromkeys(formats))
 
 
 def _empty(count: int) -> dict[str, Column]:
@@ -191,12 +206,12 @@ def _known(found: Mapping[str, Column], name: str, there: npt.NDArray[np.bool_])
     return np.where(there, values, np.nan) if values is not None else np.full(there.size, np.nan)
 
 
-def provenance_of(models: Iterable[str], hardware: Iterable[str]) -> dict[str, str]:
-    """Digests of the files of models and of the hardware descriptions by name, for a store to know whether it is still
-    the same sweep. Raises InputError for what is unknown."""
+def provenance_of(models: Iterable[str], hardware: Mapping[str, Hardware]) -> dict[str, str]:
+    """Digests of the files of models and of hardware descriptions by name, for a store to know whether it is still the
+    same sweep. Raises InputError for what is unknown."""
     files = {name: Path(name) if name.endswith(TOPOLOGY) else find_model(name).file for name in models}
     try:
         found = {f"model.{name}": hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from None
-    return found | {f"hardware.{name}": hardware_for(name).digest for name in hardware}
+    return found | {f"hardware.{name}": described.digest for name, described in hardware.items()}

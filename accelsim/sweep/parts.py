@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelsim.evaluate.points import NUMBERS, TEXTS, WHOLE, PointEvaluator
+from accelsim.evaluate.points import NUMBERS, TEXTS, WHOLE, PointEvaluator, provenance_of
+from accelsim.evaluate.simulate import hardware_for
+from accelsim.hw.schema import Hardware
+from accelsim.sweep.accuracy import joined
 from accelsim.sweep.space import Indices, Space, space_of
 from accelsim.sweep.spec import Random, Search, SweepSpec
 
@@ -30,6 +33,16 @@ class Parts:
     @cached_property
     def space(self) -> Space:
         return space_of(self.spec)
+
+    @cached_property
+    def hardware(self) -> dict[str, Hardware]:
+        """The hardware descriptions by the names that the sweep has for them. Raises InputError."""
+        return {name: hardware_for(name) for name in self.spec.hardware}
+
+    @cached_property
+    def provenance(self) -> dict[str, str]:
+        """Digests of what the sweep names. Raises InputError."""
+        return provenance_of([choice.model for choice in self.spec.models], self.hardware)
 
     @cached_property
     def ranges(self) -> list[tuple[int, Indices]]:
@@ -87,11 +100,14 @@ class Parts:
         """Those settings of a group with their results."""
         space = self.space
         values = space.setting_columns(settings)
+        evaluator = self.evaluator(group)
+        results = evaluator.columns(values, settings.size, threads=threads)
         columns: dict[str, Any] = {
             "point": group * space.inner + settings,
             **space.group_columns(group, settings.size),
             **values,
-            **self.evaluator(group).columns(values, settings.size, threads=threads),
+            **results,
+            **joined(self.spec, space.groups[group], evaluator.task, results["precision"]),
         }
         return _table(columns)
 
@@ -103,7 +119,8 @@ class Parts:
             group = self.space.groups[number]
             self._evaluators[number] = PointEvaluator(
                 group.model,
-                group.hardware,
+                self.hardware[group.hardware],
+                named=group.hardware,
                 task=group.task,
                 arguments=dict(group.arguments),
                 batch=group.batch,

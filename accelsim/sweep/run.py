@@ -6,15 +6,15 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import InputError, MissingExtraError
-from accelsim.evaluate.points import provenance_of
 from accelsim.sweep.parts import Parts
-from accelsim.sweep.spec import SweepSpec
+from accelsim.sweep.spec import Search, SweepSpec
 from accelsim.sweep.store import Store, create_store
 
 if TYPE_CHECKING:
@@ -53,13 +53,64 @@ class Shard:
 def prepare(spec: SweepSpec, folder: Path) -> tuple[Parts, Store]:
     """The parts of a sweep and its store, made or found. Raises InputError."""
     parts = Parts(spec)
-    store = create_store(folder, spec, parts=len(parts), points=parts.points, provenance=provenance_of_spec(spec))
+    store = create_store(folder, spec, parts=len(parts), points=parts.points, provenance=parts.provenance)
     return parts, store
 
 
-def provenance_of_spec(spec: SweepSpec) -> dict[str, str]:
-    """Digests of what a sweep names."""
-    return provenance_of([choice.model for choice in spec.models], spec.hardware)
+@dataclass(frozen=True)
+class Tally:
+    """Points that a run timed, those of them that failed, those that `where` left out, and those there before."""
+
+    found: int
+    failed: int
+    left_out: int
+    before: int
+
+
+Counter = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+"""Opens progress over so many points; what it gives is called with how many more are done."""
+
+
+@contextlib.contextmanager
+def uncounted(total: int) -> Iterator[Callable[[int], None]]:
+    """Progress that nobody watches."""
+    yield lambda points: None
+
+
+def run(
+    spec: SweepSpec,
+    folder: Path,
+    *,
+    jobs: int = 1,
+    shard: Shard | None = None,
+    scheduler: str | None = None,
+    counted: Counter = uncounted,
+) -> Tally:
+    """Run what a store lacks: all, a shard of it, or on the workers of a Dask scheduler; a search always here.
+
+    Raises InputError for a folder of something else and what evaluating raises.
+    """
+    from accelsim.sweep.search import run_search
+
+    parts, store = prepare(spec, folder)
+    searching = isinstance(spec.strategy, Search)
+    wanted = [] if searching else store.missing((shard or Shard()).parts(len(parts)))
+    total = parts.points if searching else parts.points_of(wanted)
+    found = failed = left_out = 0
+    with counted(total) as advance:
+
+        def done(points: int, failures: int, asked: int) -> None:
+            nonlocal found, failed, left_out
+            found, failed, left_out = found + points, failed + failures, left_out + asked - points
+            advance(asked)
+
+        if searching:
+            run_search(parts, store, jobs=jobs, done=done)
+        elif scheduler is None:
+            run_here(parts, store, wanted, jobs=jobs, done=done)
+        else:
+            run_on_dask(parts, store, wanted, address=scheduler, done=done)
+    return Tally(found, failed, left_out, parts.points - total)
 
 
 def run_here(parts: Parts, store: Store, wanted: Sequence[int], *, jobs: int, done: PartDone) -> None:
@@ -89,14 +140,13 @@ def run_on_dask(parts: Parts, store: Store, wanted: Sequence[int], *, address: s
         from distributed import as_completed
 
         record = parts.spec.model_dump_json()
-        provenance = provenance_of_spec(parts.spec)
         cores = sum(client.nthreads().values())
         most = max(1, min(_MOST_TOGETHER, len(wanted) // (_TASKS_OF_A_CORE * max(cores, 1))))
         left, futures = list(wanted), {}
         while left:
             together = parts.together(left, most)
             left = left[len(together) :]
-            futures[client.submit(tables_of, record, provenance, together, pure=False, retries=3)] = together
+            futures[client.submit(tables_of, record, parts.provenance, together, pure=False, retries=3)] = together
         for future in as_completed(list(futures)):
             for part, stream in zip(futures.pop(future), future.result(), strict=True):
                 _finish(parts, store, part, _from_bytes(stream), done)
@@ -119,12 +169,11 @@ def tables_of(record: str, provenance: dict[str, str], parts: Sequence[int]) -> 
 @lru_cache(maxsize=1)
 def _parts_there(record: str, provenance: tuple[tuple[str, str], ...]) -> Parts:
     """The parts of a sweep on a worker, its models kept between calls."""
-    spec = SweepSpec.model_validate_json(record)
-    found = provenance_of_spec(spec)
-    differs = next((name for name, digest in provenance if found[name] != digest), None)
+    parts = Parts(SweepSpec.model_validate_json(record))
+    differs = next((name for name, digest in provenance if parts.provenance[name] != digest), None)
     if differs is not None:
         raise InputError(f"a worker on {socket.gethostname()} has another {differs} than this machine")
-    return Parts(spec)
+    return parts
 
 
 def _from_bytes(stream: bytes) -> pyarrow.Table:

@@ -7,9 +7,10 @@ import pytest
 
 from accelsim.errors import InputError
 from accelsim.hw.document import ConfigError, parse_yaml
+from accelsim.sweep.load import load_sweep
 from accelsim.sweep.parts import Parts
 from accelsim.sweep.space import space_of
-from accelsim.sweep.spec import load_sweep, read_sweep
+from accelsim.sweep.spec import read_sweep
 
 
 def spec_of(text: str):

@@ -7,16 +7,16 @@ const page = (() => {
   const themed = (spec) => JSON.parse(JSON.stringify(spec), (key, value) =>
     typeof value === "string" && value.includes("var(--") ? colour(value) : value);
   const options = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+  const base = {
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 60, r: 20, t: 30, b: 45 },
+    font: { color: "var(--ink)", family: "system-ui, sans-serif", size: 12 },
+    hoverlabel: { bgcolor: "var(--soft)", bordercolor: "var(--line)", font: { color: "var(--ink)" }, align: "left" },
+  };
+  const legend = { orientation: "h", x: 0, y: 1, yanchor: "bottom", traceorder: "normal", itemsizing: "constant" };
+  const axis = { gridcolor: "var(--line)", zerolinecolor: "var(--line)", linecolor: "var(--line)", automargin: true };
   const styled = (layout) => {
-    const whole = Object.assign({
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 60, r: 20, t: 30, b: 45 },
-      font: { color: "var(--ink)", family: "system-ui, sans-serif", size: 12 },
-      hoverlabel: { bgcolor: "var(--soft)", bordercolor: "var(--line)", font: { color: "var(--ink)" }, align: "left" },
-      legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom" },
-    }, layout);
-    for (const key of Object.keys(whole).filter((name) => /^[xy]axis\d*$/.test(name)))
-      whole[key] = Object.assign({ gridcolor: "var(--line)", zerolinecolor: "var(--line)", linecolor: "var(--line)", automargin: true }, whole[key]);
-    return whole;
+    const axes = Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name)).map((name) => [name, { ...axis, ...layout[name] }]);
+    return { ...base, ...layout, ...Object.fromEntries(axes), legend: { ...legend, ...layout.legend } };
   };
 
   const makers = new Map(), drawn = new Set();
@@ -58,7 +58,7 @@ const page = (() => {
     const tests = text.toLowerCase().split(/\s+/).filter(Boolean).map((word) => {
       const [, name, relation, wanted] = word.match(/^(.+?)(<=|>=|<|>|=)(.+)$/) || [];
       const column = name === undefined ? -1 : source.columns.findIndex((one) => plain(one) === name || plain(one).endsWith(`.${name}`));
-      if (column < 0) return (i) => source.columns.some((_, c) => String(source.value(i, c)).toLowerCase().includes(word));
+      if (column < 0) return (i) => source.columns.some((_, c) => source.text(i, c).toLowerCase().includes(word));
       const number = Number(wanted);
       return (i) => {
         const value = source.value(i, column);
@@ -69,8 +69,8 @@ const page = (() => {
     return (i) => tests.every((test) => test(i));
   };
 
-  /* Makes the headings of a table sort and its filter work. `source`: count, columns (names), value(i, c), row(i); at
-     most `most` rows are shown. Returns the indices that the filter leaves, in order. */
+  /* Makes the headings of a table sort and its filter work. `source`: count, columns (names), value(i, c) to sort
+     and compare by, text(i, c) to search in, row(i). At most `most` rows are shown. Returns the indices that the filter leaves, in order. */
   const interactive = (table, source, most = Infinity) => {
     const body = table.tBodies[0], input = document.getElementById(`${table.id}-filter`), told = document.getElementById(`${table.id}-shown`);
     const indices = Array.from({ length: source.count }, (_, i) => i);
@@ -108,7 +108,9 @@ const page = (() => {
   const interactiveText = (table) => {
     const rows = [...table.tBodies[0].rows], values = rows.map((row) => [...row.cells].map((cell) => parsed(cell.textContent)));
     const columns = [...table.tHead.rows[0].cells].map((th) => th.textContent);
-    return interactive(table, { count: rows.length, columns, value: (i, c) => values[i][c], row: (i) => rows[i] });
+    return interactive(table, {
+      count: rows.length, columns, value: (i, c) => values[i][c], text: (i, c) => rows[i].cells[c].textContent, row: (i) => rows[i],
+    });
   };
   return { data, figure, redraw, interactive, interactiveText };
 })();

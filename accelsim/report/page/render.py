@@ -20,7 +20,7 @@ class Figure:
     """A picture as Plotly's plain values, drawn when it comes into view. `alt` says what it shows, `note` stands below.
 
     In place of a colour, 'var(--ink)' and the like are those of the page's theme (style.css). `height` is in pixels.
-    A figure without traces is one that the page's own script draws.
+    A figure without traces is one that the page's own script draws. A wide one scrolls on a narrow screen.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Figure:
     layout: dict[str, Any] = field(default_factory=dict)
     height: int = 420
     note: str = ""
+    wide: bool = False
 
     def record(self) -> dict[str, Any]:
         """What the script needs."""

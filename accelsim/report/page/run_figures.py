@@ -87,8 +87,8 @@ def roofline_figure(result: Result) -> Figure | None:
         "Roofline: products a cycle of each node over products a byte of DRAM traffic",
         tuple(traces),
         {
-            "xaxis": {"title": {"text": "MAC a byte of DRAM traffic"}, "type": "log"},
-            "yaxis": {"title": {"text": "MAC a cycle"}, "type": "log"},
+            "xaxis": {"title": {"text": "MAC a byte of DRAM traffic"}, "type": "log", "dtick": "D2"},
+            "yaxis": {"title": {"text": "MAC a cycle"}, "type": "log", "dtick": "D2"},
         },
         height=480,
         note=f"Larger marks take more of the time. A dotted line is the peak of a unit.{without}",
