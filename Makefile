@@ -8,7 +8,7 @@ RUN := reports/m3vit-edge-moe
 PRECISIONS := --precision float32 --precision int8 --precision int8/int4 \
 	--precision 'fixed<16,6>' --precision 'fixed<16,6,AP_RND,AP_SAT>'
 
-.PHONY: env demo data accuracy test test-fast lint format bench conformance models reports clean
+.PHONY: env demo data accuracy test test-fast browser lint format bench conformance models reports clean
 
 env: $(STAMP)
 
@@ -31,11 +31,14 @@ accuracy: data
 	$(BIN)/accelsim evaluate '*-mini*' $(PRECISIONS) --against torch --out reports/accuracy.csv
 	@for k in 1 2 8; do $(BIN)/accelsim evaluate m3vit-mini -a top_k=$$k --out reports/accuracy.csv || exit 1; done
 
-test: lint data
+test: lint data browser
 	$(BIN)/python -m pytest -n 2
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m 'not slow'
+
+browser:
+	@sh tests/browser.sh
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -77,6 +77,7 @@ def build(
     *,
     form: str = "merged",
     ranks: str = "released",
+    heads: int | None = None,
     sparsity: str = "none",
     tokens: int = 128,
     batch: int = 1,
@@ -86,19 +87,20 @@ def build(
 
     `form`: 'base' is plain BERT, 'adapter' has the adapters alone, 'pruned' the heads removed and no adapters,
     'adapted' both, beside the frozen base, and 'merged' both in dense matrices. `ranks`: 'released' or 'intended'.
+    `heads` are kept by every layer; None for as many as published.
     `sparsity` also zeroes weights of all encoder matrices of a dense form: 'unstructured:0.9' (that share, the
     smallest), '2:4' (2 of 4 along the input are left) or 'block4x4:0.5' (that share of blocks). Base weights are the
     same for all tasks. Raises ValueError for a name that is unknown.
     """
     on_meta = torch.get_default_device().type == "meta"
     with torch.device("meta"):
-        model = assemble(task, form="adapted" if form == "merged" and not on_meta else form, ranks=ranks)
+        model = assemble(task, form="adapted" if form == "merged" and not on_meta else form, ranks=ranks, heads=heads)
     fill_layers(model, seed=seed, prefix="pruning_adapter", rules=_RULES)
     if not on_meta:
         for index, layer in enumerate(model.bert.encoder.layer):
             for part in layer.modules():
                 if isinstance(part, AdaptedLinear) and part.kept is not None:
-                    part.kept = torch.tensor(kept_heads(task, index))
+                    part.kept = torch.tensor(kept_heads(task, index, heads))
         if form == "merged":
             merge(model)
         if sparsity != "none":
@@ -106,22 +108,24 @@ def build(
     return model.eval(), example(seed, tokens=tokens, batch=batch)
 
 
-def assemble(task: str, *, form: str, ranks: str) -> Classifier:
+def assemble(task: str, *, form: str, ranks: str, heads: int | None = None) -> Classifier:
     """The network on the current device, its parameters not yet filled; 'merged' has the shapes of its dense form."""
     if form not in FORMS_OF_TASK or ranks not in ("released", "intended"):
         known = f"form {', '.join(FORMS_OF_TASK)}; ranks released, intended"
         raise ValueError(f"form {form!r} with ranks {ranks!r} is unknown; there are {known}")
-    chosen, (depth, width, heads) = task_of(task), FORMS["base"]
-    model = Classifier(Bert(depth, width, heads), width, chosen.labels)
+    if heads is not None and not 1 <= heads <= HEADS:
+        raise ValueError(f"heads={heads}: a layer keeps 1 to {HEADS}")
+    chosen, (depth, width, all_heads) = task_of(task), FORMS["base"]
+    model = Classifier(Bert(depth, width, all_heads), width, chosen.labels)
     for index, layer in enumerate(model.bert.encoder.layer):
-        kept = chosen.kept[index] if form in ("pruned", "adapted", "merged") else None
+        kept = (heads or chosen.kept[index]) if form in ("pruned", "adapted", "merged") else None
         rank = (HIGH_RANK if index in getattr(chosen, ranks) else LOW_RANK) if form in ("adapter", "adapted") else 0
         if kept is None and not rank:
             continue
         attention = AdaptedSelfAttention(width, block=HEAD_WIDTH, kept=kept, rank=rank)
         output = AdaptedLinear(width, width, block=HEAD_WIDTH, kept=kept, columns=True)
         if form == "merged":
-            left = HEAD_WIDTH * chosen.kept[index]
+            left = HEAD_WIDTH * (heads or chosen.kept[index])
             attention.query, attention.key, attention.value = (nn.Linear(width, left) for _ in range(3))
             layer.attention.output.dense = nn.Linear(left, width)
         elif kept is not None:
@@ -137,7 +141,8 @@ def task_of(name: str) -> Task:
     return TASKS[name]
 
 
-def kept_heads(task: str, layer: int) -> list[int]:
-    """The heads that a layer keeps: as many as published, drawn by a seed of the task and the layer."""
-    drawn = generator(f"pruning_adapter.{task}.{layer}", seed=0).permutation(HEADS)[: task_of(task).kept[layer]]
+def kept_heads(task: str, layer: int, heads: int | None = None) -> list[int]:
+    """The heads that a layer keeps, `heads` or as many as published, drawn by a seed of the task and the layer."""
+    count = heads or task_of(task).kept[layer]
+    drawn = generator(f"pruning_adapter.{task}.{layer}", seed=0).permutation(HEADS)[:count]
     return sorted(drawn.tolist())

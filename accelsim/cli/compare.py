@@ -25,6 +25,9 @@ def compare(
 ) -> None:
     """Print what changed from A to B: settings, totals, causes of stalls, nodes.
 
+    A condition of --fail-if is about a number of the output: its change in percent ('latency_s > +2%'), or its value
+    in B ('energy_dram_j >= 0.03').
+
     A and B are folders that `accelsim run --out` made, result.json files, or hardware names and files; of hardware
     files the settings are compared, and with --model what they make of a model.
     """
@@ -38,6 +41,6 @@ def compare(
     if form == "table":
         print_report((), comparison_sections(comparison))
     else:
-        print_text(comparison_json(comparison) if form == "json" else comparison_csv(comparison))
+        print_text(comparison_json(comparison, trips) if form == "json" else comparison_csv(comparison))
     if tripped:
         raise ToleranceError(f"{Path(after).name} against {Path(before).name}: {'; '.join(tripped)}")

@@ -86,6 +86,18 @@ def _boards() -> Rows:
     )
 
 
+def _sweeps() -> Rows:
+    from accelsim.sweep.load import shipped_sweep, sweep_names
+    from accelsim.sweep.space import axes_of
+
+    def row(name: str) -> tuple[str, ...]:
+        spec = shipped_sweep(name)
+        varied = [path for axis in axes_of(spec.settings) for path in axis.paths if len(axis) > 1]
+        return name, ", ".join(choice.model for choice in spec.models), ", ".join(varied), spec.title
+
+    return tuple(map(row, sweep_names()))
+
+
 def _suites() -> Rows:
     from accelsim.evaluate.validate import suites
 
@@ -99,6 +111,7 @@ KINDS: dict[str, tuple[tuple[str, ...], Callable[[], Rows]]] = {
     "passes": (("pass", "does"), _passes),
     "boards": (("board", "part", ">DSP", ">BRAM36", ">URAM", ">LUT", ">FF"), _boards),
     "suites": (("suite",), _suites),
+    "sweeps": (("sweep", "models", "varies", "title"), _sweeps),
 }
 
 
@@ -110,7 +123,7 @@ NOTES: dict[str, Callable[[], str]] = {"ops": _ops_note}
 @click.argument("kind", type=click.Choice(list(KINDS)))
 @format_option("table", "json", "csv")
 def list_names(kind: str, form: str) -> None:
-    """List the models, hardware descriptions, ops, boards or validation suites that accelsim knows.
+    """List the models, hardware descriptions, ops, boards, validation suites or sweeps that accelsim knows.
 
     For ops the list is the coverage matrix: which front end makes each, how it runs, what it costs, how it is exported.
     """

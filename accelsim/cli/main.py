@@ -37,7 +37,7 @@ COMMANDS = {
     "calibrate": LazyCommand("accelsim.cli.calibrate:calibrate", "fit a few constants of hardware to measurements"),
     "check": LazyCommand("accelsim.cli.check:check", "check hardware files"),
     "show": LazyCommand("accelsim.cli.show:show", "show a model's graph, a hardware file, or a plan"),
-    "list": LazyCommand("accelsim.cli.list:list_names", "list models, hardware, ops, boards or suites"),
+    "list": LazyCommand("accelsim.cli.list:list_names", "list models, hardware, ops, boards, suites or sweeps"),
     "schema": LazyCommand("accelsim.cli.schema:schema", "the JSON schema of hardware files, for editors"),
     "doctor": LazyCommand("accelsim.cli.doctor:doctor", "check this installation"),
     "warmup": LazyCommand("accelsim.cli.warmup:warmup", "compile the kernels now, so that the first run is fast"),

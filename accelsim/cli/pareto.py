@@ -14,6 +14,8 @@ from accelsim.errors import InputError
 if TYPE_CHECKING:
     import pandas
 
+    from accelsim.sweep.front import Front
+
 
 @click.command("pareto")
 @click.argument("store", type=click.Path(path_type=Path), metavar="STORE")
@@ -40,20 +42,23 @@ def pareto(
     """Print the Pareto front of STORE, a folder that `accelsim sweep` made.
 
     Points that could not be timed, or do not hold the limits of the sweep and of --limit, are left out and counted.
-    Equal points are on the front together.
+    Equal points are on the front together. `accuracy` stands for the column of accuracies where a sweep has one.
     """
     from accelsim.report.sweep import points_table
-    from accelsim.sweep.front import front_of, senses
+    from accelsim.sweep.accuracy import measured_columns, stated_senses
+    from accelsim.sweep.front import column_of, front_of, senses
     from accelsim.sweep.space import space_of
     from accelsim.sweep.store import open_store
 
     opened = open_store(store)
     spec, frame = opened.spec, opened.read()
-    stated = list(spec.objectives)
-    chosen: list[str] = [x or stated[0], *([y] if y else stated[1:2]), *(others or (() if x or y else stated[2:]))]
-    front = front_of(frame, senses(chosen, spec.objectives, maximise), (*spec.limits, *limits))
+    measured, stated = measured_columns(spec), list(spec.objectives)
+    named = [x or stated[0], *([y] if y else stated[1:2]), *(others or (() if x or y else stated[2:]))]
+    chosen = [column_of(name, measured) for name in named]
+    better = [column_of(name, measured) for name in maximise]
+    front = front_of(frame, senses(chosen, stated_senses(spec), better), (*spec.limits, *limits))
     if plot is not None:
-        _draw(frame, front.points, chosen, color, plot)
+        _draw(frame, front, color, plot)
     if form == "csv":
         print_text(front.points.to_csv(index=False))
     elif form == "json":
@@ -66,14 +71,16 @@ def pareto(
         print_report((), [points_table(f"Pareto front of {spec.name}", front.points, shown, note=note)])
 
 
-def _draw(frame: pandas.DataFrame, front: pandas.DataFrame, chosen: list[str], color: str | None, plot: Path) -> None:
+def _draw(frame: pandas.DataFrame, front: Front, color: str | None, plot: Path) -> None:
     from accelsim.report.front import draw_front, front_figure
 
-    if len(chosen) < 2:
+    if len(front.maximise) < 2:
         raise click.UsageError("--plot needs two objectives, --x and --y")
     if plot.suffix not in (".png", ".svg", ".pdf"):
         raise click.UsageError(f"--plot {plot}: give a .png, .svg or .pdf")
-    figure = draw_front(front_figure(frame, front, x=chosen[0], y=chosen[1], color=color))
+    x, y, *_ = front.maximise
+    points = front_figure(frame, front.points, x=x, y=y, color=color, maximise=front.maximise, within=front.within)
+    figure = draw_front(points)
     try:
         figure.savefig(plot, dpi=150)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,11 +52,19 @@ def sweep(
     a sweep that ships with accelsim (`accelsim list sweeps`).
     """
     from accelsim.sweep.job_array import job_array
+    from accelsim.sweep.load import load_sweep
     from accelsim.sweep.run import Shard
-    from accelsim.sweep.spec import load_sweep
+    from accelsim.sweep.spec import Search
 
     spec = load_sweep(file)
     folder = out or Path(f"{spec.name}.sweep")
+    if isinstance(spec.strategy, Search) and (shard is not None or scheduler is not None or emit is not None):
+        raise click.UsageError(
+            f"strategy {spec.strategy.kind} proposes points from those before: it runs in one process, "
+            "without --shard, --scheduler and --emit; use --jobs"
+        )
+    if shard is not None and scheduler is not None:
+        raise click.UsageError("--shard and --scheduler exclude each other")
     if emit is not None:
         print_text(job_array(emit, file=file, folder=folder, name=spec.name, shards=shards, jobs=jobs))
         return
@@ -64,42 +73,23 @@ def sweep(
         return
     if resume and not (folder / "sweep.json").is_file():
         raise InputError(f"--resume: {folder} holds no sweep")
-    if shard is not None and scheduler is not None:
-        raise click.UsageError("--shard and --scheduler exclude each other")
-    failed = _run(spec, folder, jobs, Shard.parse(shard) if shard else Shard(), scheduler, quiet=quiet)
+    failed = _run(spec, folder, jobs, Shard.parse(shard) if shard else None, scheduler, quiet=quiet)
     if failed and strict:
         raise FailedPointsError(f"{failed:,} points failed; see column 'failure' of {folder}")
 
 
-def _run(spec: SweepSpec, folder: Path, jobs: int, shard: Shard, scheduler: str | None, *, quiet: bool) -> int:
-    from accelsim.sweep.run import prepare, run_here, run_on_dask
-    from accelsim.sweep.search import run_search
-    from accelsim.sweep.spec import Search
+def _run(spec: SweepSpec, folder: Path, jobs: int, shard: Shard | None, scheduler: str | None, *, quiet: bool) -> int:
+    from accelsim.sweep.accuracy import not_measured
+    from accelsim.sweep.run import run
+    from accelsim.sweep.store import open_store
 
-    parts, store = prepare(spec, folder)
-    searching = isinstance(spec.strategy, Search)
-    wanted = [] if searching else store.missing(shard.parts(len(parts)))
-    total = parts.points if searching else parts.points_of(wanted)
-    found = skipped = failed = 0
-    with point_progress(total, quiet=quiet) as advance:
-
-        def done(points: int, failures: int, asked: int) -> None:
-            nonlocal found, skipped, failed
-            found, failed, skipped = found + points, failed + failures, skipped + asked - points
-            advance(asked)
-
-        if searching:
-            run_search(parts, store, jobs=jobs, done=done)
-        elif scheduler is None:
-            run_here(parts, store, wanted, jobs=jobs, done=done)
-        else:
-            run_on_dask(parts, store, wanted, address=scheduler, done=done)
-    told = (
-        f"{folder}: {found:,} points, {failed:,} failed, {skipped:,} left out by where; "
-        f"{parts.points - total:,} were there before"
-    )
-    print_text(f"{told}\n")
-    return failed
+    counted = partial(point_progress, quiet=quiet)
+    tally = run(spec, folder, jobs=jobs, shard=shard, scheduler=scheduler, counted=counted)
+    told = f"{tally.found:,} points, {tally.failed:,} failed, {tally.left_out:,} left out by where"
+    print_text(f"{folder}: {told}; {tally.before:,} were there before\n")
+    for line in not_measured(spec, open_store(folder).read()) if spec.accuracy is not None else ():
+        click.echo(f"accelsim: {line}", err=True)
+    return tally.failed
 
 
 def _preview(spec: SweepSpec) -> None:

@@ -43,7 +43,7 @@ def node_sections(result: Result) -> list[Section]:
             "" if node.attainable_macs_per_cycle is None else fixed(node.attainable_macs_per_cycle, 0),
             fixed(node.macs / node.cycles, 0) if node.macs and node.cycles else "",
             node.bound,
-            _stalls(node),
+            waits(node),
         )
         for node in result.nodes
     )
@@ -56,10 +56,10 @@ def node_sections(result: Result) -> list[Section]:
     return [Table("Nodes", headings, rows, note)]
 
 
-def _stalls(node: NodeResult) -> str:
+def waits(node: NodeResult) -> str:
     """The waits of a node, the longest first, as shares of its cycles."""
-    waits = sorted((-cycles, cause) for cause, cycles in node.stalls.items() if cycles and cause not in BUSY)
-    shares = [(WAIT_TITLES.get(cause, cause), -cycles / node.cycles) for cycles, cause in waits]
+    found = sorted((-cycles, cause) for cause, cycles in node.stalls.items() if cycles and cause not in BUSY)
+    shares = [(WAIT_TITLES.get(cause, cause), -cycles / node.cycles) for cycles, cause in found]
     return ", ".join(f"{title} {100 * share:.0f}" for title, share in shares if share >= 0.005)
 
 

@@ -100,11 +100,11 @@ def _nodes(result: Result) -> Table:
     """The slowest nodes; those of repeated blocks that behave alike share a row."""
     groups: dict[tuple[object, ...], list[NodeResult]] = {}
     for node in result.nodes:
-        key = (place(node.name), node.unit, node.cycles, node.macs, _traffic(node), node.bound)
+        key = (place(node.name), node.unit, node.cycles, node.macs, node.dram_bytes, node.bound)
         groups.setdefault(key, []).append(node)
     ranked = sorted(groups.values(), key=lambda alike: -alike[0].cycles)[:TOP_NODES]
     time = time_scale(max((alike[0].cycles for alike in ranked), default=0) / result.clock_hz)
-    traffic = byte_scale(max((_traffic(alike[0]) for alike in ranked), default=0))
+    traffic = byte_scale(max((alike[0].dram_bytes for alike in ranked), default=0))
     rows = tuple(
         (
             alike[0].name,
@@ -113,7 +113,7 @@ def _nodes(result: Result) -> Table:
             time.cell(alike[0].cycles / result.clock_hz),
             percent(sum(node.cycles for node in alike), result.cycles),
             percent(alike[0].utilisation, 1) if alike[0].macs else "",
-            traffic.cell(_traffic(alike[0])),
+            traffic.cell(alike[0].dram_bytes),
             alike[0].bound,
         )
         for alike in ranked
@@ -136,10 +136,6 @@ def _main_unit(node: NodeResult) -> str:
         cycles[stage.unit] = cycles.get(stage.unit, 0) + stage.cycles
     unit = max(cycles, key=lambda name: cycles[name])
     return unit if len(cycles) == 1 else f"{unit} +{len(cycles) - 1}"
-
-
-def _traffic(node: NodeResult) -> int:
-    return node.dram_read_bytes + node.dram_write_bytes
 
 
 def scenario_sections(result: Result) -> list[Section]:

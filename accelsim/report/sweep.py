@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from accelsim.report.table import Notes, Section, Table
@@ -27,18 +27,6 @@ def preview_sections(
     return [Notes(f"Sweep {name}", lines), points_table("First points", first, (*varied, *_SHOWN))]
 
 
-def points_table(title: str, frame: pandas.DataFrame, columns: Sequence[str], *, note: str = "") -> Table:
-    """Points as rows; settings that are the same in all of them go into the note."""
-    there = [name for name in columns if name in frame.columns]
-    same = [name for name in there if len(frame) > 1 and name not in _SHOWN and frame[name].nunique(dropna=False) == 1]
-    shown = [name for name in there if name not in same]
-    headings = tuple(f">{name}" if frame[name].dtype.kind in "if" else name for name in shown)
-    rows = tuple(tuple(cell(name, value) for name, value in zip(shown, row, strict=True))
-                 for row in frame[shown].itertuples(index=False, name=None))  # fmt: skip
-    fixed = ", ".join(f"{name} = {cell(name, frame[name].iloc[0])}" for name in same)
-    return Table(title, headings, rows, "; ".join(text for text in (f"all: {fixed}" if fixed else "", note) if text))
-
-
 def cell(name: str, value: Any) -> str:
     """A value as people read it: seconds and joules with their unit, missing ones as a dash."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -48,3 +36,22 @@ def cell(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,.6g}" if isinstance(value, (int, float)) else str(value)
+
+
+def points_table(
+    title: str,
+    frame: pandas.DataFrame,
+    columns: Sequence[str],
+    *,
+    note: str = "",
+    said: Callable[[str, Any], str] = cell,
+) -> Table:
+    """Points as rows; settings that are the same in all of them go into the note. `said` makes the text of a value."""
+    there = [name for name in columns if name in frame.columns]
+    same = [name for name in there if len(frame) > 1 and name not in _SHOWN and frame[name].nunique(dropna=False) == 1]
+    shown = [name for name in there if name not in same]
+    headings = tuple(f">{name}" if frame[name].dtype.kind in "if" else name for name in shown)
+    rows = tuple(tuple(said(name, value) for name, value in zip(shown, row, strict=True))
+                 for row in frame[shown].itertuples(index=False, name=None))  # fmt: skip
+    fixed = ", ".join(f"{name} = {said(name, frame[name].iloc[0])}" for name in same)
+    return Table(title, headings, rows, "; ".join(text for text in (f"all: {fixed}" if fixed else "", note) if text))

@@ -14,10 +14,6 @@ from accelsim.results.result import Result
 
 def report_sections(result: Result) -> list[Section]:
     """Everything below the verdict."""
-    hardware = f"{result.hardware}: {result.hardware_title}" if result.hardware_title else result.hardware
-    lines = [hardware]
-    if result.scenario.activity_source:
-        lines.append(f"activity: {result.scenario.activity_source}{_experts(result)}")
     return [
         *scenario_sections(result),
         *time_sections(result),
@@ -25,9 +21,18 @@ def report_sections(result: Result) -> list[Section]:
         *explanation_sections(result),
         *cost_sections(result),
         *memory_sections(result),
-        Notes("Scenario", tuple(lines)),
+        scenario_notes(result),
         *evidence_sections(result),
     ]
+
+
+def scenario_notes(result: Result) -> Notes:
+    """What ran on what, and where the activity comes from."""
+    hardware = f"{result.hardware}: {result.hardware_title}" if result.hardware_title else result.hardware
+    lines = [hardware]
+    if result.scenario.activity_source:
+        lines.append(f"activity: {result.scenario.activity_source}{_experts(result)}")
+    return Notes("Scenario", tuple(lines))
 
 
 def report_text(result: Result) -> str:

@@ -10,9 +10,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from accelsim.errors import InputError
 from accelsim.results.result import Event, Result
 
 MOST_EVENTS = 100_000
+_NO_CAUSE = "work"
 
 
 def trace_text(result: Result, *, most: int = MOST_EVENTS) -> str:
@@ -25,12 +27,13 @@ def trace_text(result: Result, *, most: int = MOST_EVENTS) -> str:
 
 def trace_record(result: Result, *, most: int = MOST_EVENTS) -> dict[str, Any]:
     """The trace as plain values; times in microseconds. Without events in the result, the nodes are shown."""
-    events = result.events or _node_events(result)
+    events = shown_events(result)
     kept = sorted(events, key=lambda event: event.start_cycle - event.end_cycle)[:most]
     left_out = len(events) - len(kept)
     tracks = tuple(dict.fromkeys(event.track for event in events))
     records: list[dict[str, Any]] = []
     processes: dict[str, int] = {}
+    track_of: dict[int, str] = {}
     thread = 0
     for track in tracks:
         kind, _, name = track.partition(" ")
@@ -38,8 +41,9 @@ def trace_record(result: Result, *, most: int = MOST_EVENTS) -> dict[str, Any]:
             processes[kind] = len(processes) + 1
             records += _process(processes[kind], f"{kind}s of {result.hardware}", left_out)
         members = [event for event in kept if event.track == track]
-        for number, lane in enumerate(_lanes(members), 1):
+        for number, lane in enumerate(lanes(members), 1):
             thread += 1
+            track_of[thread] = track
             title = (name or track) if number == 1 else f"{name or track} ({number})"
             records += _thread(processes[kind], thread, title)
             records += [_slice(event, processes[kind], thread, result.clock_hz) for event in lane]
@@ -52,29 +56,57 @@ def trace_record(result: Result, *, most: int = MOST_EVENTS) -> dict[str, Any]:
         "events": len(kept),
         "events_left_out": left_out,
         "left_out_rule": "the shortest",
+        "tracks": track_of,
     }
     return {"displayTimeUnit": "ns", "otherData": other, "traceEvents": records}
 
 
-def _node_events(result: Result) -> tuple[Event, ...]:
-    return tuple(
+def events_of_trace(text: str) -> tuple[tuple[Event, ...], int]:
+    """The events that `trace_text` wrote, in order of time, and how many it left out.
+
+    Raises InputError for a trace that is none of ours.
+    """
+    try:
+        record = json.loads(text)
+        tracks = {int(thread): str(track) for thread, track in record["otherData"]["tracks"].items()}
+        left_out = int(record["otherData"]["events_left_out"])
+        slices = [one for one in record["traceEvents"] if one["ph"] == "X"]
+        events = [
+            Event(
+                tracks[one["tid"]],
+                one["name"],
+                one["args"]["start_cycle"],
+                one["args"]["start_cycle"] + one["args"]["cycles"],
+                "" if one["cat"] == _NO_CAUSE else one["cat"],
+            )
+            for one in slices
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"not a trace of this accelsim: {type(error).__name__} {error}") from None
+    events.sort(key=lambda event: (event.start_cycle, event.end_cycle, event.track, event.name))
+    return tuple(events), left_out
+
+
+def shown_events(result: Result) -> tuple[Event, ...]:
+    """The events of a result, or, where it has none, its nodes as intervals of their units."""
+    return result.events or tuple(
         Event(f"unit {node.unit}", node.name, node.start_cycle, node.start_cycle + node.cycles, node.bound)
         for node in result.nodes
         if node.cycles
     )
 
 
-def _lanes(events: Sequence[Event]) -> list[list[Event]]:
+def lanes(events: Sequence[Event]) -> list[list[Event]]:
     """The events in order of time, spread over as few lanes as hold them without overlap (at least one)."""
-    lanes: list[list[Event]] = [[]]
+    found: list[list[Event]] = [[]]
     for event in sorted(events, key=lambda event: (event.start_cycle, event.end_cycle, event.name)):
-        free = (lane for lane in lanes if not lane or lane[-1].end_cycle <= event.start_cycle)
+        free = (lane for lane in found if not lane or lane[-1].end_cycle <= event.start_cycle)
         lane = next(free, None)
         if lane is None:
             lane = []
-            lanes.append(lane)
+            found.append(lane)
         lane.append(event)
-    return lanes
+    return found
 
 
 def _process(pid: int, title: str, left_out: int) -> list[dict[str, Any]]:
@@ -101,7 +133,7 @@ def _slice(event: Event, pid: int, tid: int, clock_hz: float) -> dict[str, Any]:
     return {
         "ph": "X",
         "name": event.name,
-        "cat": event.cause or "work",
+        "cat": event.cause or _NO_CAUSE,
         "pid": pid,
         "tid": tid,
         "ts": start,

@@ -10,11 +10,24 @@ from accelsim.results.result import Result
 
 def verdict(result: Result) -> tuple[str, ...]:
     """Time, energy, fits, what limits; memory; accuracy and correctness. At most 100 columns a line."""
+    return (subject(result), *(line for group in _phrases(result) for line in _packed(group)))
+
+
+def facts(result: Result) -> tuple[tuple[str, bool], ...]:
+    """The phrases of the verdict one by one, each with whether it is bad news: unfit, or other outputs."""
+    phrases = [phrase for group in _phrases(result) for phrase in group]
+    bad = {_fits(result): not result.fits}
+    if result.equivalence is not None:
+        bad[correctness(result.equivalence)] = not result.equivalence.ok
+    return tuple((phrase, bad.get(phrase, False)) for phrase in phrases)
+
+
+def _phrases(result: Result) -> tuple[list[str], ...]:
+    """Cost; memory and use; numbers."""
     return (
-        subject(result),
-        *_packed(_cost(result)),
-        *_packed([*_memory(result), f"MAC utilisation {significant(100 * result.utilisation)} %"]),
-        *_packed([_accuracy(result), correctness(result.equivalence)]),
+        _cost(result),
+        [*_memory(result), f"MAC utilisation {significant(100 * result.utilisation)} %"],
+        [_accuracy(result), correctness(result.equivalence)],
     )
 
 

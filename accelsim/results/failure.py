@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from accelsim.units import format_value
 
+_LEVERS = " -- would help: "
+_AND = "; "
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -35,5 +38,12 @@ class Failure:
             texts = [f"{name} {format_value(value, self.unit)}" for name, value in ordered]
             line += f" ({' + '.join(texts)})"
         if self.levers:
-            line += f" -- would help: {'; '.join(self.levers)}"
+            line += f"{_LEVERS}{_AND.join(self.levers)}"
         return line
+
+
+def split_levers(text: str) -> tuple[str, tuple[str, ...]]:
+    """Texts of failures, one a line, without what would help, and that by itself, each once."""
+    parts = [line.partition(_LEVERS) for line in text.splitlines()]
+    levers = [lever for _, _, said in parts if said for lever in said.split(_AND)]
+    return "\n".join(reason for reason, _, _ in parts), tuple(dict.fromkeys(levers))

@@ -108,6 +108,10 @@ class NodeResult:
     fused: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
 
+    @property
+    def dram_bytes(self) -> int:
+        return self.dram_read_bytes + self.dram_write_bytes
+
     def split(self) -> tuple[Stage, ...]:
         """The stages, or the whole node as one."""
         return self.stages or (Stage(self.op, self.unit, self.cycles, self.stalls, self.macs),)
@@ -247,7 +251,8 @@ class Result:
     resource stops helping (both empty unless asked for). `energy` maps a scope to joules, `energy_components`
     'scope.component' to joules, `energy_events` the same to what it was counted by, where it was.
     `folded_nodes` counts layout nodes that cost nothing (why stands in `assumptions`). `accuracy` maps a metric to
-    its value.
+    its value. `settings` are the hardware's by dotted path, as text; `dram_bytes_per_s` is what its DRAMs deliver
+    together (0: not told).
     """
 
     model: str
@@ -293,6 +298,8 @@ class Result:
     hardware_digest: str = ""
     accelsim_version: str = ""
     folded_nodes: int = 0
+    dram_bytes_per_s: float = 0.0
+    settings: FrozenMap[str, str] = field(default_factory=FrozenMap)
 
     @property
     def fits(self) -> bool:

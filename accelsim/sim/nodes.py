@@ -34,7 +34,7 @@ def node_results(timing: Timing, energy_of: Sequence[float]) -> tuple[NodeResult
     table = timing.row_causes
     starts = (timing.row_ends - table.sum(axis=1)).tolist()
     causes, moved, bound_cycles = table.tolist(), timing.row_bytes.tolist(), timing.row_bound_cycles.tolist()
-    dram_bytes_per_cycle = _dram_bytes_per_s(timing) / timing.hardware.clock_hz
+    dram_bytes_per_cycle = dram_bytes_per_s(timing) / timing.hardware.clock_hz
     results = []
     for name, rows in gathered.items():
         stages = [timing.stages[row] for row in rows]
@@ -73,7 +73,7 @@ def node_results(timing: Timing, energy_of: Sequence[float]) -> tuple[NodeResult
     return tuple(results)
 
 
-def _dram_bytes_per_s(timing: Timing) -> float:
+def dram_bytes_per_s(timing: Timing) -> float:
     """What all DRAMs that the links lead to can deliver."""
     hardware = timing.hardware
     drams = {link.memory: hardware.memories[link.memory] for link in hardware.links.values()}

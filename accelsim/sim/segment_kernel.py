@@ -11,7 +11,7 @@ use_kernel_cache()
 import numpy as np  # noqa: E402
 from numba import njit  # noqa: E402
 
-from accelsim.sim import kernel  # noqa: E402
+from accelsim.mapping import timeline_kernel as kernel  # noqa: E402
 
 
 @njit(cache=True, nogil=True)

@@ -12,7 +12,7 @@ from accelsim.ir import Activity, FrozenMap, Graph
 from accelsim.results import EnergyEvent, FrameResult, Provenance, Range, ResourceUse, Result, Scenario
 from accelsim.results.causes import CAUSES
 from accelsim.sim.memories import memory_use
-from accelsim.sim.nodes import events, node_results, time_by_bound
+from accelsim.sim.nodes import dram_bytes_per_s, events, node_results, time_by_bound
 from accelsim.sim.remarks import pruned_lines, zero_lines
 from accelsim.sim.timing import Frame, Timing, time_frames
 from accelsim.sim.totals import Totals, totals
@@ -84,6 +84,8 @@ def result_of(timing: Timing, *, trace: bool = False) -> Result:
         hardware_digest=hardware.digest,
         accelsim_version=VERSION,
         folded_nodes=len(timing.lowered[0].folded),
+        dram_bytes_per_s=dram_bytes_per_s(timing),
+        settings=FrozenMap(hardware.settings()),
     )
 
 

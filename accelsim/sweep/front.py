@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.errors import InputError, did_you_mean
 from accelsim.results.pareto import on_front
@@ -15,19 +16,26 @@ from accelsim.sweep.expression import parse_condition
 if TYPE_CHECKING:
     import pandas
 
-MORE_IS_BETTER = ("throughput_per_s", "utilisation", "accuracy", "miou", "ods_f")
-"""Columns that are maximised unless something else is said; all others are minimised."""
+MORE_IS_BETTER = ("throughput_per_s", "utilisation")
+"""Columns that are maximised unless something else is said, as accuracies say; all others are minimised."""
+
+ACCURACY = "accuracy"
+"""Stands for the one accuracy of a sweep that has a single one."""
 
 
 @dataclass(frozen=True)
 class Front:
-    """`points` are those on the front, in order of the first objective; the counts say what became of the others."""
+    """`points` are those on the front, in order of the first objective; the counts say what became of the others.
+
+    `within` tells of each point whether it was timed and holds the limits.
+    """
 
     points: pandas.DataFrame
     maximise: Mapping[str, bool]
     considered: int
     failed: int
     over_limits: int
+    within: npt.NDArray[np.bool_]
 
 
 def front_of(frame: pandas.DataFrame, objectives: Mapping[str, bool], limits: Sequence[str] = ()) -> Front:
@@ -55,7 +63,17 @@ def front_of(frame: pandas.DataFrame, objectives: Mapping[str, bool], limits: Se
     points = considered[on_front(values, list(objectives.values()))]
     first = next(iter(objectives))
     points = points.sort_values([first, "point"] if "point" in points.columns else [first], kind="stable")
-    return Front(points, dict(objectives), int(kept.sum()), int((~timed).sum()), int(timed.sum() - kept.sum()))
+    return Front(points, dict(objectives), int(kept.sum()), int((~timed).sum()), int(timed.sum() - kept.sum()), kept)
+
+
+def column_of(name: str, measured: Iterable[str]) -> str:
+    """The column that a name stands for: `accuracy` is that of the task. Raises InputError where there are several."""
+    there = list(measured)
+    if name != ACCURACY or name in there or not there:
+        return name
+    if len(there) > 1:
+        raise InputError(f"'{ACCURACY}' could be {', '.join(there)}; name one")
+    return there[0]
 
 
 def senses(names: Sequence[str], stated: Mapping[str, str], maximise: Sequence[str]) -> dict[str, bool]:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-_COMMAND = "accelsim sweep {file} --out {folder} --shard {index}/{shards} --jobs {jobs} --quiet"
+_COMMAND = 'accelsim sweep {file} --out {folder} --shard "{index}/{shards}" --jobs {jobs} --quiet'
 
 
 def job_array(system: str, *, file: str, folder: Path, name: str, shards: int, jobs: int) -> str:
@@ -29,7 +29,7 @@ def _lsf(name: str, shards: int, jobs: int) -> tuple[list[str], str]:
 
 
 def _sge(name: str, shards: int, jobs: int) -> tuple[list[str], str]:
-    head = [f"#$ -N {name}", f"#$ -t 1-{shards}", f"#$ -pe smp {jobs}", "#$ -cwd"]
+    head = [f"#$ -N {name}", f"#$ -t 1-{shards}", f"#$ -pe smp {jobs}", "#$ -cwd", "#$ -S /bin/sh"]
     return [*head, "#$ -j y"], "${SGE_TASK_ID}"
 
 

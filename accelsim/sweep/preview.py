@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelsim.errors import InputError
-from accelsim.sweep.points import Parts
+from accelsim.sweep.parts import Parts
 from accelsim.sweep.spec import Search, SweepSpec
 
 if TYPE_CHECKING:

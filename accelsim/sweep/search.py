@@ -1,4 +1,9 @@
-"""Searching a space that is too large to enumerate: Optuna proposes points, batch by batch, from those before.
+"""Searching a space that is too large to enumerate: points are proposed batch by batch, from those before.
+
+The first batch has the corners where every setting is at its first or last step, and the middle. Of every other, half
+are neighbours of the front found so far, one step along one axis (Pareto local search: Paquete, Chiarandini, Stuetzle,
+"Pareto local optimum sets in the biobjective traveling salesman problem", 2004); all else is up to Optuna's NSGA-II or
+TPE, which is told of those too.
 
 Batch i is part i of the store. What is proposed depends on the seed and on the results told so far only, so that a
 search that was killed asks the same questions again and reads the answers that it has.
@@ -7,16 +12,17 @@ search that was killed asks the same questions again and reads the answers that 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accelsim.errors import InputError, MissingExtraError
+from accelsim.results.pareto import on_front
 from accelsim.sweep.axis import number_of
 from accelsim.sweep.expression import parse_condition
 from accelsim.sweep.front import senses
-from accelsim.sweep.points import Parts
+from accelsim.sweep.parts import Parts
 from accelsim.sweep.spec import Search
 from accelsim.sweep.store import Store
 
@@ -27,6 +33,9 @@ if TYPE_CHECKING:
 
 _IDLE_BATCHES = 50
 """Batches without a point that is new, after which the search ends: it knows the space or is stuck."""
+
+_BATCHES, _GENERATIONS = (8, 64), 16
+"""Smallest and largest batch where none is stated, and how many a search then has at least."""
 
 _WORST = 1e30
 """Objective of a point that cannot be timed; Optuna takes finite numbers only."""
@@ -40,7 +49,7 @@ def run_search(parts: Parts, store: Store, *, jobs: int, done: PartDone) -> None
     part = idle = 0
     while len(search.known) < strategy.budget and idle < _IDLE_BATCHES:
         room = strategy.budget - len(search.known)
-        asked = search.ask(min(strategy.batch, max(room, 1)) if strategy.kind == "tpe" else strategy.batch)
+        asked = search.ask(min(search.batch, room) if strategy.kind == "tpe" else search.batch)
         new = search.new_points(asked)[:room]
         if new.size:
             idle = 0
@@ -65,8 +74,10 @@ class _Search:
         spec = parts.spec
         self.objectives = senses(list(spec.objectives), spec.objectives, ())
         self.known: dict[int, tuple[list[float], bool]] = {}
+        self.batch = strategy.batch or max(_BATCHES[0], min(_BATCHES[1], strategy.budget // _GENERATIONS))
+        self._rng = np.random.Generator(np.random.Philox(spec.seed))
         samplers: dict[str, Any] = {
-            "nsga2": lambda: optuna.samplers.NSGAIISampler(population_size=strategy.batch, seed=spec.seed),
+            "nsga2": lambda: optuna.samplers.NSGAIISampler(population_size=self.batch, seed=spec.seed),
             "tpe": lambda: optuna.samplers.TPESampler(seed=spec.seed, multivariate=True, constant_liar=True),
         }
         with warnings.catch_warnings():
@@ -74,23 +85,56 @@ class _Search:
             sampler = samplers[strategy.kind]()
         directions = ["maximize" if more else "minimize" for more in self.objectives.values()]
         self.study = optuna.create_study(directions=directions, sampler=sampler)
+        columns: dict[str, list[Sequence[Any]]] = {"group": [tuple(map(str, range(len(self.space.groups))))]}
+        columns |= {f"axis{i}": [axis.raw(path) for path in axis.paths] for i, axis in enumerate(self.space.axes)}
+        self._sizes = tuple(len(values[0]) for values in columns.values())
+        self._ordered = tuple(_ordered(values) for values in columns.values())
         self._choices = {
-            f"axis{index}": _distribution(optuna, [axis.raw(path) for path in axis.paths], len(axis))
-            for index, axis in enumerate(self.space.axes)
+            name: optuna.distributions.IntDistribution(0, size - 1)
+            if ordered
+            else optuna.distributions.CategoricalDistribution(range(size))
+            for name, size, ordered in zip(columns, self._sizes, self._ordered, strict=True)
         }
-        if len(self.space.groups) > 1:
-            self._choices["group"] = optuna.distributions.CategoricalDistribution(range(len(self.space.groups)))
 
     def ask(self, count: int) -> list[tuple[Any, int]]:
         """Trials with the points that they stand for."""
+        for point in self._neighbours(count // 2) if self.known else self._corners()[:count]:
+            self.study.enqueue_trial(self._params(point))
         trials = [self.study.ask(self._choices) for _ in range(count)]
         return [(trial, self._point(trial.params)) for trial in trials]
 
-    def _point(self, params: dict[str, int]) -> int:
-        setting = 0
-        for index, axis in enumerate(self.space.axes):
-            setting = setting * len(axis) + params[f"axis{index}"]
-        return params.get("group", 0) * self.space.inner + setting
+    def _corners(self) -> list[int]:
+        """Every setting at its first step, at its last, and in the middle, of the first group."""
+        steps = [[0 for _ in self._sizes], [size - 1 for size in self._sizes], [size // 2 for size in self._sizes]]
+        return list(dict.fromkeys(int(np.ravel_multi_index(step, self._sizes)) for step in steps))
+
+    def _neighbours(self, count: int) -> list[int]:
+        """Some points that are not known yet, a step along an axis from the front: the next values of what has an
+        order, any other of what has none."""
+        feasible = [point for point, (_, good) in self.known.items() if good]
+        if not feasible:
+            return []
+        values = np.array([self.known[point][0] for point in feasible])
+        front = np.array(feasible)[on_front(values, list(self.objectives.values()))]
+        found: dict[int, None] = {}
+        for point in self._rng.permutation(front).tolist():
+            steps = np.unravel_index(point, self._sizes)
+            for axis, (size, ordered) in enumerate(zip(self._sizes, self._ordered, strict=True)):
+                own = int(steps[axis])
+                others = [own - 1, own + 1] if ordered else [other for other in range(size) if other != own]
+                for other in others:
+                    if 0 <= other < size:
+                        near = int(np.ravel_multi_index([*steps[:axis], other, *steps[axis + 1 :]], self._sizes))
+                        if near not in self.known:
+                            found[near] = None
+        points = list(found)
+        return [points[index] for index in self._rng.permutation(len(points))[:count]]
+
+    def _params(self, point: int) -> dict[str, int]:
+        return dict(zip(self._choices, map(int, np.unravel_index(point, self._sizes)), strict=True))
+
+    def _point(self, params: Mapping[str, int]) -> int:
+        return int(np.ravel_multi_index([params[name] for name in self._choices], self._sizes))
 
     def new_points(self, asked: Sequence[tuple[Any, int]]) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Points that nothing is known of yet, each once; those that `where` leaves out become known as bad."""
@@ -138,12 +182,9 @@ class _Search:
             self.study.tell(trial, values)
 
 
-def _distribution(optuna: Any, columns: Sequence[Sequence[Any]], length: int) -> Any:
-    """Steps of an axis as whole numbers where its values have an order, as choices where they are words."""
-    ordered = all(isinstance(number_of(value), (int, float)) for column in columns for value in column)
-    if ordered and length > 1:
-        return optuna.distributions.IntDistribution(0, length - 1)
-    return optuna.distributions.CategoricalDistribution(range(length))
+def _ordered(columns: Sequence[Sequence[Any]]) -> bool:
+    """Whether the steps of an axis have an order: all that changes along it are numbers."""
+    return all(isinstance(number_of(value), (int, float)) for column in columns for value in column)
 
 
 def _optuna() -> Any:

@@ -16,7 +16,7 @@ from accelsim.errors import InputError
 from accelsim.ir.frozen import FrozenMap
 from accelsim.sweep.axis import Value, number_of, values_of
 from accelsim.sweep.expression import Condition, parse_condition
-from accelsim.sweep.spec import ModelChoice, SweepSpec
+from accelsim.sweep.spec import ModelChoice, Settings, SweepSpec
 
 Indices = npt.NDArray[np.int64]
 Columns = dict[str, npt.NDArray[Any]]
@@ -95,14 +95,6 @@ class Space:
             for path in axis.paths
         }
 
-    def raw_settings(self, settings: Indices) -> dict[str, list[Value]]:
-        """The varied settings as a hardware file would hold them."""
-        return {
-            path: [values[i] for i in step]
-            for axis, step in zip(self.axes, self.steps(settings), strict=True)
-            for path, values in ((path, axis.raw(path)) for path in axis.paths)
-        }
-
     def kept(self, group: int, settings: Indices) -> Indices:
         """Those of `settings` that no condition of `where` leaves out, in order."""
         if not self.where or not settings.size:
@@ -136,14 +128,19 @@ def space_of(spec: SweepSpec) -> Space:
         for values in itertools.product(*(values_of(f"arguments.{k}", v) for k, v in choice.arguments.items()))
         for hardware in spec.hardware
     )
-    axes = [Axis((path,), tuple((value,) for value in values_of(path, v))) for path, v in spec.settings.grid.items()]
-    axes += [_zipped(together) for together in spec.settings.zip]
+    axes = axes_of(spec.settings)
     paths = [path for axis in axes for path in axis.paths]
     twice = next((path for path in paths if paths.count(path) > 1), None)
     if twice is not None:
         raise InputError(f"settings: '{twice}' is varied twice")
     known = [*paths, "model", "task", "hardware", *_argument_names(spec.models)]
-    return Space(groups, tuple(axes), tuple(parse_condition(text, known) for text in spec.where))
+    return Space(groups, axes, tuple(parse_condition(text, known) for text in spec.where))
+
+
+def axes_of(settings: Settings) -> tuple[Axis, ...]:
+    """The axes that settings span, in order. Raises InputError for what is none."""
+    single = [Axis((path,), tuple((value,) for value in values_of(path, v))) for path, v in settings.grid.items()]
+    return (*single, *(_zipped(together) for together in settings.zip))
 
 
 def _argument_names(models: Sequence[ModelChoice]) -> list[str]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainSerializer, ValidationError
 
-from accelsim.errors import InputError, did_you_mean
-from accelsim.hw.document import ConfigError, Document, read_yaml
+from accelsim.hw.document import ConfigError, Document
 from accelsim.hw.located import Registry, located
 from accelsim.hw.part import Part
 from accelsim.ir.frozen import FrozenMap
-from accelsim.shipped import shipped_dir
 
 Values = Any  # a list of values, or a range; read by `axis.values_of`
 _FROZEN = (AfterValidator(FrozenMap), PlainSerializer(dict))
@@ -25,15 +22,44 @@ _DEFAULT_OBJECTIVES: dict[str, Sense] = {"latency_s": "minimise", "energy_j": "m
 
 
 class ModelChoice(Part):
-    """A model with the tasks and builder arguments to try: each argument is an axis of its own.
+    """A model with the tasks and variants to try: each argument of its builder is an axis of its own, such as
+    `ratio: [0.1, 0.3]` of dynamic elements, `heads` kept, or `top_k` experts.
 
-    `task` left out means the model's first. `batch` binds an open batch dimension.
+    `tasks` left out means the model's first. `batch` binds an open batch dimension. A model with wildcards stands for
+    every model and variant of that name in the table of `accuracy`.
     """
 
     model: str
     tasks: tuple[str, ...] = ()
     arguments: Frozen = FrozenMap()
     batch: int | None = Field(default=None, ge=1)
+
+
+class Measured(Part):
+    """One measured number: `column` is what a sweep calls it."""
+
+    model: str
+    arguments: Frozen = FrozenMap()
+    precision: str
+    data: str
+    task: str
+    column: str
+    value: float
+    higher_is_better: bool
+
+
+class Accuracy(Part):
+    """A table that `accelsim evaluate --out` wrote, whose rows are joined to the points of their model, variant and
+    precision.
+
+    `data` picks rows of one data set. `precision` takes accuracies at that precision for all points instead of the
+    hardware's own. `rows` are those that were found, filled in when the sweep is loaded.
+    """
+
+    file: str
+    data: str = ""
+    precision: str = ""
+    rows: tuple[Measured, ...] = ()
 
 
 class Settings(Part):
@@ -57,11 +83,12 @@ class Random(Part):
 
 
 class Search(Part):
-    """`budget` points, `batch` at a time, proposed by Optuna's NSGA-II or TPE from those before."""
+    """`budget` points, `batch` at a time, proposed by Optuna's NSGA-II or TPE, and as neighbours of the front, from
+    those before. Without `batch` it follows from the budget."""
 
     kind: Literal["nsga2", "tpe"]
     budget: int = Field(ge=1)
-    batch: int = Field(default=64, ge=1)
+    batch: int | None = Field(default=None, ge=2)
 
 
 Strategy = Annotated[Grid | Random | Search, Field(discriminator="kind")]
@@ -71,32 +98,24 @@ class SweepSpec(Part):
     """A sweep file.
 
     Points are the product of models (with tasks and arguments), hardware, `settings.grid` and `settings.zip`, less
-    those that a condition of `where` leaves out. `where` reads settings, `limits` reads results. `objectives` are
-    columns of results. `part_points` is how many points one part of the store holds at most.
+    those that a condition of `where` leaves out. Formats are settings too: `precision.weight: [int8, int4]`. `where`
+    reads settings, `limits` reads results. `objectives` are columns of results, or of `accuracy`. `part_points` is how
+    many points one part of the store holds at most.
     """
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     title: str = ""
     models: tuple[ModelChoice, ...] = Field(min_length=1)
     hardware: tuple[str, ...] = Field(min_length=1)
     settings: Settings = Settings()
     activity: str = "uniform"
+    accuracy: Accuracy | None = None
     where: tuple[str, ...] = ()
     objectives: Annotated[Mapping[str, Sense], *_FROZEN] = FrozenMap(_DEFAULT_OBJECTIVES)
     limits: tuple[str, ...] = ()
     strategy: Strategy = Grid()
     part_points: int = Field(default=4096, ge=1)
     seed: int = Field(default=0, ge=0)
-
-
-def load_sweep(path: str | Path) -> SweepSpec:
-    """The sweep in a YAML file, or the shipped one of that name.
-
-    Raises InputError, with file, line and column for what is wrong inside.
-    """
-    file = sweep_path(path)
-    document = read_yaml(file, name=str(path) if Path(path).is_file() else f"hwconfigs/sweeps/{file.name}")
-    return read_sweep(document)
 
 
 def read_sweep(document: Document) -> SweepSpec:
@@ -106,16 +125,3 @@ def read_sweep(document: Document) -> SweepSpec:
         return SweepSpec.model_validate(document.tree, context=registry)
     except ValidationError as error:
         raise ConfigError("\n".join(located(document, registry, error))) from None
-
-
-def sweep_path(spec: str | Path) -> Path:
-    """The file behind a path or a shipped name. Raises InputError."""
-    path = Path(spec)
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise InputError(f"{path}: no such sweep file")
-        return path
-    known = {file.stem: file for file in sorted((shipped_dir("hwconfigs") / "sweeps").glob("*.yaml"))}
-    if str(spec) not in known:
-        raise InputError(f"no sweep is called '{spec}'{did_you_mean(str(spec), known)}")
-    return known[str(spec)]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ class Store:
         import pyarrow.parquet
 
         target = self.part_path(part)
-        partial = target.with_name(f".{target.name}.{os.getpid()}{_PARTIAL}")
+        partial = _partial(target)
         try:
             with partial.open("wb") as file:
                 pyarrow.parquet.write_table(table, file, compression="zstd")
@@ -108,11 +109,11 @@ def create_store(folder: Path, spec: SweepSpec, *, parts: int, points: int, prov
             )
         _remove_partial(folder)
         return Store(folder, parts, spec)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(not _being_made(path) for path in folder.iterdir())):
         raise InputError(f"{folder}: exists and is no sweep of accelsim; give a new or empty folder")
     try:
         (folder / _PARTS).mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{_HEAD}.{os.getpid()}{_PARTIAL}")
+        partial = _partial(path)
         partial.write_text(json.dumps(head, indent=1) + "\n", encoding="utf-8")
         partial.replace(path)
     except OSError as error:
@@ -145,12 +146,33 @@ def _read_head(path: Path) -> dict[str, Any]:
     return head
 
 
+def _partial(target: Path) -> Path:
+    """The name under which this process writes a file: jobs on several machines share the folder."""
+    return target.with_name(f".{target.name}.{socket.gethostname()}.{os.getpid()}{_PARTIAL}")
+
+
+def _being_made(path: Path) -> bool:
+    """Whether a file belongs to a store that another job makes at this moment."""
+    return path.name in (_HEAD, _PARTS) or (path.name.startswith(f".{_HEAD}.") and path.name.endswith(_PARTIAL))
+
+
 def _remove_partial(folder: Path) -> None:
-    """What killed runs of this machine left; a part that another process writes just now has its number in its name."""
+    """What killed runs of this machine left: files of processes that are no more."""
+    here = f".{socket.gethostname()}"
     for path in (folder / _PARTS).glob(f".*{_PARTIAL}"):
-        owner = path.name.removesuffix(_PARTIAL).rpartition(".")[2]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+        name, _, owner = path.name.removesuffix(_PARTIAL).rpartition(".")
+        if name.endswith(here) and owner.isdigit() and not _lives(int(owner)):
             path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _parquet() -> Any:

@@ -21,6 +21,7 @@ def test_equal_runs_have_no_change(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(RUN), str(RUN / "result.json"), "--format", "json", "--fail-if", "cycles > +0%"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["nodes"]
+    assert [(one["metric"], one["value"], one["tripped"]) for one in record["conditions"]] == [("cycles", 0.0, False)]
     assert all(row["percent"] == 0 for kind in ("metrics", "stalls", "nodes") for row in record[kind])
 
 
@@ -44,6 +45,7 @@ def test_a_condition_that_trips_ends_with_5(capsys: pytest.CaptureFixture[str], 
         (("systolic-16", "systolic-32", "--task", "depth"), "--task needs --model"),
         ((str(RUN), str(RUN), "--model", "m3vit-tiny"), "these are results"),
         ((str(RUN), str(RUN), "--fail-if", "speed > +2%"), "'speed' is not compared"),
+        ((str(RUN), str(RUN), "--fail-if", "cycles > much"), "condition 'cycles > much', column 10: expected a number"),
         ((str(RUN.parent), str(RUN)), "no result.json in this folder"),
     ],
 )

@@ -15,8 +15,8 @@ from accelsim.errors import InputError, MissingExtraError
 from accelsim.ir import Activity, FrozenMap, Routing, load_activity
 from accelsim.report import plot
 from accelsim.report.nodes import nodes_csv
-from accelsim.report.trace import trace_record, trace_text
-from accelsim.report.write import check_run_folder, write_run_report
+from accelsim.report.trace import events_of_trace, trace_record, trace_text
+from accelsim.report.write import check_run_folder, read_run, write_run_report
 from accelsim.results import Event, Result
 from tests.results.sample import CLOCK_HZ, sample_result
 
@@ -36,6 +36,37 @@ def test_a_run_folder_holds_its_files_and_no_others(tmp_path: Path) -> None:
     activity = load_activity(tmp_path / "run/activity-semseg.json", nodes={"moe": (2, 2, 2)})
     assert activity.routings == _run().activities["semseg"].routings
     assert (tmp_path / "run/latency.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_is_read_back_with_the_events_of_its_trace(tmp_path: Path) -> None:
+    write_run_report(_run(), tmp_path / "run")
+    found, left_out = read_run(tmp_path / "run")
+    assert left_out == 0
+    assert found.events == tuple(sorted(sample_result().events, key=lambda event: (event.start_cycle, event.end_cycle)))
+    assert replace(found, events=()) == replace(sample_result(), events=())
+    (tmp_path / "run/trace.json").unlink()
+    assert read_run(tmp_path / "run") == (replace(sample_result(), events=()), 0)
+
+
+def test_what_a_trace_left_out_is_known_when_it_is_read(tmp_path: Path) -> None:
+    events, left_out = events_of_trace(trace_text(sample_result(), most=10))
+    assert len(events) == 10
+    assert left_out == len(sample_result().events) - 10
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"traceEvents": []}', '{"otherData": {}, "traceEvents": [{"ph": "X"}]}'])
+def test_a_trace_of_something_else_is_refused_with_its_name(tmp_path: Path, text: str) -> None:
+    write_run_report(_run(), tmp_path / "run")
+    (tmp_path / "run/trace.json").write_text(text)
+    with pytest.raises(InputError, match=r"run/trace\.json: not a trace of this accelsim"):
+        read_run(tmp_path / "run")
+
+
+def test_a_page_in_the_folder_goes_with_the_run_that_it_shows(tmp_path: Path) -> None:
+    write_run_report(_run(), tmp_path / "run")
+    (tmp_path / "run/report.html").write_text("<p>the page of this run")
+    write_run_report(_run(), tmp_path / "run")
+    assert not (tmp_path / "run/report.html").exists()
 
 
 def test_writing_again_without_a_trace_removes_the_old_trace(tmp_path: Path) -> None:

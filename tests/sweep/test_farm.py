@@ -12,8 +12,8 @@ import pytest
 
 from accelsim.cli.main import main
 from accelsim.errors import InputError
+from accelsim.sweep.load import load_sweep
 from accelsim.sweep.run import prepare, run_on_dask
-from accelsim.sweep.spec import load_sweep
 from accelsim.sweep.store import open_store
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from accelsim.cli.main import main
 from accelsim.errors import InputError
-from accelsim.report.front import MOST_POINTS, front_figure
+from accelsim.report.front import MOST_POINTS, draw_front, front_figure
 from accelsim.sweep.front import front_of, senses
 from accelsim.sweep.store import open_store
 
@@ -47,12 +47,33 @@ def test_the_front_is_drawn(store: Path, tmp_path: Path, suffix: str) -> None:
 
 def test_a_plot_leaves_points_out_and_says_how_many() -> None:
     frame = pd.DataFrame({"x": np.arange(MOST_POINTS + 5.0), "y": 1.0, "kind": "a"})
-    figure = front_figure(frame, frame.head(1), x="x", y="y", color="kind")
+    figure = front_figure(frame, frame.head(1), x="x", y="y", color="kind", maximise={"x": False, "y": False})
     assert figure.left_out == 5
     assert len(figure.cloud) == MOST_POINTS
-    many = frame.assign(kind=np.arange(len(frame)) % 9)
-    with pytest.raises(InputError, match="9 values"):
-        front_figure(many, frame.head(1), x="x", y="y", color="kind")
+    assert draw_front(figure).axes[0].get_title() == f"{MOST_POINTS:,} points drawn, 5 left out"
+
+
+def test_a_plot_colours_by_name_or_by_number_and_shows_what_is_over_the_limits() -> None:
+    frame = pd.DataFrame({"x": np.arange(27.0), "y": 1.0, "rows": np.arange(27) % 3 * 8, "number": np.arange(27) % 9})
+    frame["name"] = frame["number"].map("name {}".format)
+    sides = {"maximise": {"x": False, "y": True}, "within": np.arange(27) >= 9}
+    figure = front_figure(frame, frame.head(1), x="x", y="y", color="rows", **sides)
+    assert list(figure.groups) == ["0", "8", "16"]
+    assert sorted([*figure.over, *(row for rows in figure.groups.values() for row in rows)]) == list(range(27))
+    assert (figure.over, figure.stairs) == (list(range(9)), "steps-post")
+    shaded = front_figure(frame, frame.head(1), x="x", y="y", color="number", **sides)
+    assert [axes.get_ylabel() for axes in draw_front(shaded).axes] == ["y, maximised", "number"]
+    with pytest.raises(InputError, match="9 values that are no numbers"):
+        front_figure(frame, frame.head(1), x="x", y="y", color="name", **sides)
+    with pytest.raises(InputError, match="did you mean 'number'"):
+        front_figure(frame, frame.head(1), x="x", y="y", color="numbers", **sides)
+
+
+def test_a_front_of_other_objectives_is_no_line() -> None:
+    frame = pd.DataFrame({"x": [1.0, 2.0], "y": [2.0, 1.0], "z": [1.0, 1.0]})
+    figure = front_figure(frame, frame, x="x", y="y", color=None, maximise=dict.fromkeys("xyz", False))
+    assert figure.stairs == ""
+    assert draw_front(figure).axes[0].lines[0].get_linestyle() == "None"
 
 
 def test_what_is_better_follows_the_user_then_the_sweep_then_the_column() -> None:

@@ -11,7 +11,7 @@ import pytest
 from accelsim.errors import InputError
 from accelsim.hw.document import parse_yaml
 from accelsim.results.pareto import hypervolume
-from accelsim.sweep.points import Parts
+from accelsim.sweep.parts import Parts
 from accelsim.sweep.search import run_search
 from accelsim.sweep.spec import read_sweep
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,8 +16,8 @@ import pytest
 
 from accelsim.cli.main import main
 from accelsim.errors import InputError
+from accelsim.sweep.load import load_sweep
 from accelsim.sweep.run import Shard
-from accelsim.sweep.spec import load_sweep
 from accelsim.sweep.store import create_store, open_store
 
 
@@ -107,12 +108,21 @@ def test_points_that_fail_are_rows_with_their_reason(sweep_file: Path, tmp_path:
 
 def test_what_a_killed_run_left_is_removed(sweep_file: Path, tmp_path: Path, whole: pd.DataFrame) -> None:
     parts = tmp_path / "whole" / "parts"
-    gone = parts / ".000001.parquet.999999999.partial"
-    own = parts / f".000001.parquet.{os.getpid()}.partial"
-    for path in (gone, own):
+    here = socket.gethostname()
+    gone, own, elsewhere = (
+        parts / f".000001.parquet.{owner}.partial" for owner in (f"{here}.99999999", f"{here}.{os.getpid()}", "farm7.1")
+    )
+    for path in (gone, own, elsewhere):
         path.write_bytes(b"half")
     assert sweep(sweep_file, tmp_path / "whole") == 0
-    assert (gone.exists(), own.exists()) == (False, True)
+    assert (gone.exists(), own.exists(), elsewhere.exists()) == (False, True, True)
+    assert len(pd.read_parquet(parts)) == len(whole)
+
+
+def test_jobs_that_make_one_store_at_once_do_not_refuse_each_other(sweep_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "shared" / "parts").mkdir(parents=True)
+    (tmp_path / "shared" / ".sweep.json.farm7.1.partial").touch()
+    assert sweep(sweep_file, tmp_path / "shared", "--shard", "1/2") == 0
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0"])
@@ -126,5 +136,5 @@ def test_scripts_of_job_arrays_are_shell(system: str, sweep_file: Path, capsys: 
     assert main(["sweep", str(sweep_file), "--emit", system, "--shards", "12", "--jobs", "4"]) == 0
     script = capsys.readouterr().out
     subprocess.run(["sh", "-n"], input=script, text=True, check=True)
-    assert "/12 --jobs 4" in script
+    assert '/12" --jobs 4' in script
     assert str(sweep_file) in script

@@ -1,112 +1,116 @@
 "use strict";
-(() => {
+/* What every page does: figures in the colours of the theme, drawn when they come into view; tables to sort and filter. */
+const page = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const layout = (extra) => Object.assign({
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: css("--ink") },
-    margin: { l: 70, r: 20, t: 10, b: 50 }, legend: { orientation: "h", y: 1.08 },
-  }, extra);
-  const options = { displaylogo: false, responsive: true };
-  const axis = (name) => ({ title: { text: name }, type: data.log.includes(name) ? "log" : "linear", gridcolor: css("--line"), zeroline: false });
-  const column = (name) => data.columns.indexOf(name);
-  const values = (name) => data.rows.map((row) => row[column(name)]);
-  const label = (row) => data.settings.map((name) => `${name} = ${row[column(name)]}`).join("<br>");
-
-  const draw = () => {
-    const groups = new Map();
-    data.rows.forEach((row, index) => {
-      const key = row[column(data.color)];
-      if (!groups.has(key)) groups.set(key, []);
-      groups.get(key).push(index);
-    });
-    const traces = [...groups].map(([key, rows], index) => ({
-      type: "scattergl", mode: "markers", name: String(key), opacity: 0.55,
-      marker: { size: 6, color: data.colours[index % data.colours.length], symbol: data.symbols[index % data.symbols.length] },
-      x: rows.map((i) => data.rows[i][column(data.x)]), y: rows.map((i) => data.rows[i][column(data.y)]),
-      customdata: rows, text: rows.map((i) => label(data.rows[i])), hovertemplate: "%{text}<br>%{x}, %{y}<extra></extra>",
-    }));
-    const front = data.rows.map((row, i) => i).filter((i) => data.front[i])
-      .sort((a, b) => data.rows[a][column(data.x)] - data.rows[b][column(data.x)]);
-    traces.push({
-      type: "scattergl", mode: "lines+markers", name: `front (${front.length})`, line: { color: css("--ink"), width: 1 },
-      marker: { size: 9, symbol: "circle-open", color: css("--ink") }, customdata: front,
-      x: front.map((i) => data.rows[i][column(data.x)]), y: front.map((i) => data.rows[i][column(data.y)]),
-      text: front.map((i) => label(data.rows[i])), hovertemplate: "%{text}<br>%{x}, %{y}<extra></extra>",
-    });
-    Plotly.react("scatter", traces, layout({ xaxis: axis(data.x), yaxis: axis(data.y) }), options);
-    const dimensions = [...data.varied, data.x, data.y].map((name) => {
-      const all = values(name);
-      if (all.every((v) => typeof v === "number")) return { label: name, values: all };
-      const names = [...new Set(all)];
-      return { label: name, values: all.map((v) => names.indexOf(v)), tickvals: names.map((_, i) => i), ticktext: names.map(String) };
-    });
-    Plotly.react("parallel", [{ type: "parcoords", dimensions, labelangle: -15,
-      line: { color: values(data.y), colorscale: "Cividis", showscale: true } }],
-      layout({ margin: { l: 70, r: 70, t: 70, b: 20 } }), options);
+  const root = document.documentElement;
+  const colour = (text) => text.replace(/var\((--\w+)\)/g, (_, name) => getComputedStyle(root).getPropertyValue(name).trim());
+  const themed = (spec) => JSON.parse(JSON.stringify(spec), (key, value) =>
+    typeof value === "string" && value.includes("var(--") ? colour(value) : value);
+  const options = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+  const base = {
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 60, r: 20, t: 30, b: 45 },
+    font: { color: "var(--ink)", family: "system-ui, sans-serif", size: 12 },
+    hoverlabel: { bgcolor: "var(--soft)", bordercolor: "var(--line)", font: { color: "var(--ink)" }, align: "left" },
   };
-  draw();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  document.getElementById("scatter").on("plotly_click", (event) => choose(event.points[0].customdata));
-
-  const choose = (index) => {
-    const row = data.rows[index], box = document.getElementById("chosen");
-    box.hidden = false;
-    box.textContent = data.columns.map((name, i) => `${name}: ${row[i]}`).join("\n") + "\n\n" + data.commands[index];
-    box.scrollIntoView({ block: "nearest" });
+  const legend = { orientation: "h", x: 0, y: 1, yanchor: "bottom", traceorder: "normal", itemsizing: "constant" };
+  const axis = { gridcolor: "var(--line)", zerolinecolor: "var(--line)", linecolor: "var(--line)", automargin: true };
+  const styled = (layout) => {
+    const axes = Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name)).map((name) => [name, { ...axis, ...layout[name] }]);
+    return { ...base, ...layout, ...Object.fromEntries(axes), legend: { ...legend, ...layout.legend } };
   };
 
-  const head = document.querySelector("#table thead"), body = document.querySelector("#table tbody");
-  const numeric = data.columns.map((_, i) => data.rows.every((row) => row[i] === null || typeof row[i] === "number"));
-  let order = data.rows.map((_, i) => i), sorted = { column: -1, up: true };
-  const shown = () => {
-    const word = document.getElementById("filter").value.toLowerCase();
-    return order.filter((i) => !word || data.rows[i].some((value) => String(value).toLowerCase().includes(word)));
+  const makers = new Map(), drawn = new Set();
+  const draw = (id) => {
+    const { traces, layout } = makers.get(id)();
+    const first = !drawn.has(id);
+    drawn.add(id);
+    return Plotly.react(id, themed(traces), themed(styled(layout)), options).then((plot) => {
+      plot.dataset.drawn = "yes";
+      if (first) plot.dispatchEvent(new Event("drawn"));
+    });
   };
-  const cell = (value) => value === null ? "-" : typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
-  const fill = () => {
-    const rows = shown(), page = rows.slice(0, data.page);
-    body.replaceChildren(...page.map((i) => {
-      const line = document.createElement("tr");
-      line.tabIndex = 0;
-      line.addEventListener("click", () => choose(i));
-      line.addEventListener("keydown", (event) => { if (event.key === "Enter") choose(i); });
-      line.append(...data.rows[i].map((value, c) => {
-        const one = document.createElement("td");
-        one.textContent = cell(value);
-        if (numeric[c]) one.className = "n";
-        return one;
-      }));
-      return line;
-    }));
-    document.getElementById("shown").textContent = `${page.length} of ${rows.length} shown`;
+  const seen = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
+    seen.unobserve(entry.target);
+    if (!drawn.has(entry.target.id)) draw(entry.target.id);
+  }), { rootMargin: "200px" });
+  /* `make` returns { traces, layout }; `ready` is called once with the element of the drawn figure. */
+  const figure = (id, make, ready = () => {}) => {
+    const element = document.getElementById(id);
+    makers.set(id, make);
+    element.addEventListener("drawn", () => ready(element), { once: true });
+    seen.observe(element);
   };
-  const compare = (a, b) => a === b ? 0 : a === null ? 1 : b === null ? -1 : a < b ? -1 : 1;
-  const sort = (c) => {
-    sorted = { column: c, up: sorted.column === c ? !sorted.up : true };
-    order.sort((a, b) => (sorted.up ? 1 : -1) * compare(data.rows[a][c], data.rows[b][c]) || a - b);
-    head.querySelectorAll("th").forEach((th, i) => th.setAttribute("aria-sort", i !== c ? "none" : sorted.up ? "ascending" : "descending"));
+  const redraw = (ids = [...drawn]) => ids.filter((id) => drawn.has(id)).forEach(draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw());
+  addEventListener("beforeprint", () => { root.dataset.theme = "light"; [...makers.keys()].forEach(draw); });
+  addEventListener("afterprint", () => { delete root.dataset.theme; redraw(); });
+  (data.figures || []).forEach((one) => figure(one.name, () => one));
+
+  const nothing = (value) => value === null || value === "" || value === "-";
+  const order = (a, b) => nothing(a) || nothing(b) ? nothing(a) - nothing(b)
+    : typeof a === typeof b ? (a < b ? -1 : a > b ? 1 : 0) : typeof a === "number" ? -1 : 1;
+  const relations = {
+    "<": (a, b) => a < b, "<=": (a, b) => a <= b, ">": (a, b) => a > b, ">=": (a, b) => a >= b, "=": (a, b) => a === b,
+  };
+  const plain = (name) => name.toLowerCase().replaceAll(" ", "");
+  /* "linear cycles>1000": every word must be there; a comparison names a column, or the end of its dotted name. */
+  const filter = (source, text) => {
+    const tests = text.toLowerCase().split(/\s+/).filter(Boolean).map((word) => {
+      const [, name, relation, wanted] = word.match(/^(.+?)(<=|>=|<|>|=)(.+)$/) || [];
+      const column = name === undefined ? -1 : source.columns.findIndex((one) => plain(one) === name || plain(one).endsWith(`.${name}`));
+      if (column < 0) return (i) => source.columns.some((_, c) => source.text(i, c).toLowerCase().includes(word));
+      const number = Number(wanted);
+      return (i) => {
+        const value = source.value(i, column);
+        if (nothing(value)) return false;
+        return relations[relation](...(typeof value === "number" ? [value, number] : [String(value).toLowerCase(), wanted]));
+      };
+    });
+    return (i) => tests.every((test) => test(i));
+  };
+
+  /* Makes the headings of a table sort and its filter work. `source`: count, columns (names), value(i, c) to sort
+     and compare by, text(i, c) to search in, row(i). At most `most` rows are shown. Returns the indices that the filter leaves, in order. */
+  const interactive = (table, source, most = Infinity) => {
+    const body = table.tBodies[0], input = document.getElementById(`${table.id}-filter`), told = document.getElementById(`${table.id}-shown`);
+    const indices = Array.from({ length: source.count }, (_, i) => i);
+    const left = () => indices.filter(filter(source, input.value));
+    const fill = () => {
+      const rows = left();
+      body.replaceChildren(...rows.slice(0, most).map(source.row));
+      told.textContent = `${Math.min(most, rows.length).toLocaleString("en")} of ${rows.length.toLocaleString("en")} rows shown`;
+    };
+    [...table.tHead.rows[0].cells].forEach((th, c, all) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = th.textContent;
+      th.replaceChildren(button);
+      th.setAttribute("aria-sort", "none");
+      button.addEventListener("click", () => {
+        const up = th.getAttribute("aria-sort") !== "ascending";
+        all.forEach((other) => other.setAttribute("aria-sort", "none"));
+        th.setAttribute("aria-sort", up ? "ascending" : "descending");
+        indices.sort((a, b) => (nothing(source.value(a, c)) || nothing(source.value(b, c)) || up ? 1 : -1)
+          * order(source.value(a, c), source.value(b, c)) || a - b);
+        fill();
+      });
+    });
+    input.closest(".tools").hidden = false;
+    input.addEventListener("input", fill);
     fill();
+    return left;
   };
-  const titles = document.createElement("tr");
-  titles.append(...data.columns.map((name, c) => {
-    const th = document.createElement("th");
-    th.textContent = name; th.scope = "col"; th.tabIndex = 0; th.setAttribute("aria-sort", "none");
-    if (numeric[c]) th.className = "n";
-    th.addEventListener("click", () => sort(c));
-    th.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); sort(c); } });
-    return th;
-  }));
-  head.append(titles);
-  document.getElementById("filter").addEventListener("input", fill);
-  fill();
-
-  const quoted = (value) => value === null ? "" : /[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value);
-  document.getElementById("download").addEventListener("click", () => {
-    const lines = [data.columns, ...shown().map((i) => data.rows[i])].map((row) => row.map(quoted).join(","));
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }));
-    link.download = `${data.name}.csv`;
-    link.click();
-    URL.revokeObjectURL(link.href);
-  });
+  const parsed = (text) => {
+    const number = text.replaceAll(",", "").replace(/^</, "");
+    return number !== "" && Number.isFinite(Number(number)) ? Number(number) : text;
+  };
+  /* The same for a table whose rows are in the page. */
+  const interactiveText = (table) => {
+    const rows = [...table.tBodies[0].rows], values = rows.map((row) => [...row.cells].map((cell) => parsed(cell.textContent)));
+    const columns = [...table.tHead.rows[0].cells].map((th) => th.textContent);
+    return interactive(table, {
+      count: rows.length, columns, value: (i, c) => values[i][c], text: (i, c) => rows[i].cells[c].textContent, row: (i) => rows[i],
+    });
+  };
+  return { data, figure, redraw, interactive, interactiveText };
 })();

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,15 +15,39 @@ from accelsim.version import VERSION
 _FOLDER = Path(__file__).resolve().parent
 
 
-def render(template: str, *, data: dict[str, Any], **values: Any) -> str:
-    """The page: `values` go to the Jinja2 template, `data` to its script, as JSON.
+@dataclass(frozen=True)
+class Figure:
+    """A picture as Plotly's plain values, drawn when it comes into view. `alt` says what it shows, `note` stands below.
 
-    Raises MissingExtraError where Jinja2 or Plotly is not installed.
+    In place of a colour, 'var(--ink)' and the like are those of the page's theme (style.css). `height` is in pixels.
+    A figure without traces is one that the page's own script draws. A wide one scrolls on a narrow screen.
     """
+
+    name: str
+    alt: str
+    traces: tuple[dict[str, Any], ...] = ()
+    layout: dict[str, Any] = field(default_factory=dict)
+    height: int = 420
+    note: str = ""
+    wide: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """What the script needs."""
+        return {"name": self.name, "traces": self.traces, "layout": self.layout}
+
+
+def render(
+    template: str, *, script: str, figures: Sequence[Figure] = (), data: Mapping[str, Any], **values: Any
+) -> str:
+    """The page: `values` go to the Jinja2 template, `data` and `figures` to its scripts, as JSON.
+
+    `script` is the page's own, beside page.js. Raises MissingExtraError where Jinja2 or Plotly is not installed.
+    """
+    drawn = [figure.record() for figure in figures if figure.traces]
     return str(
         _environment().get_template(template).render(
-            style=_text("style.css"), script=_text("page.js"), plotly=_plotly(), data=script_json(data),
-            version=VERSION, **values,
+            style=_text("style.css"), scripts=(_text("page.js"), _text(script)), plotly=_plotly(),
+            data=script_json({"figures": drawn, **data}), version=VERSION, **values,
         )
     )  # fmt: skip
 
