@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
 RUN := reports/m3vit-edge-moe
+SYSTEMS := m3vit padnet pruning-adapter pdcnet densemtl
 
-.PHONY: env demo test test-fast browser lint format bench conformance models reports clean
+.PHONY: env demo test test-fast browser lint format bench conformance models reports pictures clean
 
 env: $(STAMP)
 
@@ -53,6 +54,14 @@ models: $(STAMP)
 
 reports: demo
 	$(BIN)/accelsim validate > reports/validation.txt
+	@for name in $(SYSTEMS); do rm -rf build/accuracy-$$name; \
+		$(BIN)/accelsim sweep accuracy-$$name --jobs 2 --out build/accuracy-$$name && \
+		$(BIN)/accelsim pareto build/accuracy-$$name --color model --plot reports/accuracy-$$name.svg \
+			> reports/accuracy-$$name.txt || echo "reports: accuracy-$$name is not drawn" >&2; done
+
+pictures: demo browser
+	$(BIN)/accelsim sweep benchmarks/page.yaml --out build/page.sweep --jobs 2
+	$(BIN)/python -m tests.report.page.pictures $(RUN) build/page.sweep reports
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
