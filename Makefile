@@ -7,8 +7,9 @@ STAMP := $(VENV)/.installed
 RUN := reports/m3vit-edge-moe
 PRECISIONS := --precision float32 --precision int8 --precision int8/int4 \
 	--precision 'fixed<16,6>' --precision 'fixed<16,6,AP_RND,AP_SAT>'
+SYSTEMS := m3vit padnet pruning-adapter pdcnet densemtl
 
-.PHONY: env demo data accuracy test test-fast browser lint format bench conformance models reports clean
+.PHONY: env demo data accuracy test test-fast browser lint format bench conformance models reports pictures clean
 
 env: $(STAMP)
 
@@ -63,6 +64,14 @@ models: $(STAMP)
 
 reports: demo
 	$(BIN)/accelsim validate > reports/validation.txt
+	@for name in $(SYSTEMS); do rm -rf build/accuracy-$$name; \
+		$(BIN)/accelsim sweep accuracy-$$name --jobs 2 --out build/accuracy-$$name && \
+		$(BIN)/accelsim pareto build/accuracy-$$name --color model --plot reports/accuracy-$$name.svg \
+			> reports/accuracy-$$name.txt || echo "reports: accuracy-$$name is not drawn" >&2; done
+
+pictures: demo browser
+	$(BIN)/accelsim sweep benchmarks/page.yaml --out build/page.sweep --jobs 2
+	$(BIN)/python -m tests.report.page.pictures $(RUN) build/page.sweep reports
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

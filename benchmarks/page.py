@@ -18,20 +18,7 @@ from statistics import median
 from playwright.sync_api import Browser, sync_playwright
 
 ROUNDS = 5
-SPACE = """
-name: hundred-thousand
-title: M3ViT-tiny on systolic arrays, 100,000 points
-models: [{model: m3vit-tiny, tasks: [semseg]}]
-hardware: [systolic-32]
-settings:
-  grid:
-    units.array.rows: [8, 16, 24, 32, 40, 48, 56, 64, 80, 96]
-    units.array.cols: [8, 16, 24, 32, 40, 48, 56, 64, 80, 96]
-    memories.weights.words: [512, 1024, 2048, 4096, 8192]
-    memories.ddr.bandwidth: {from: 2 GB/s, to: 40 GB/s, steps: 20}
-    clocks.pl.frequency: {from: 100 MHz, to: 290 MHz, step: 20 MHz}
-limits: [fits]
-"""
+SWEEP = Path(__file__).with_name("page.yaml")
 
 
 def accelsim(*words: str) -> None:
@@ -59,8 +46,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(sys.argv[1] if len(sys.argv) > 1 else made)
         if len(sys.argv) == 1:
-            (folder / "space.yaml").write_text(SPACE)
-            accelsim("sweep", str(folder / "space.yaml"), "--out", str(folder / "store"), "--jobs", "2")
+            accelsim("sweep", str(SWEEP), "--out", str(folder / "store"), "--jobs", "2")
             folder = folder / "store"
         file = Path(made) / "page.html"
         accelsim("report", str(folder), "--html", str(file))

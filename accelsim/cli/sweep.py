@@ -69,7 +69,7 @@ def sweep(
         print_text(job_array(emit, file=file, folder=folder, name=spec.name, shards=shards, jobs=jobs))
         return
     if dry_run:
-        _preview(spec)
+        _preview(spec, jobs)
         return
     if resume and not (folder / "sweep.json").is_file():
         raise InputError(f"--resume: {folder} holds no sweep")
@@ -79,7 +79,7 @@ def sweep(
 
 
 def _run(spec: SweepSpec, folder: Path, jobs: int, shard: Shard | None, scheduler: str | None, *, quiet: bool) -> int:
-    from accelsim.sweep.accuracy import not_measured
+    from accelsim.sweep.accuracy import measured_columns, not_measured
     from accelsim.sweep.run import run
     from accelsim.sweep.store import open_store
 
@@ -87,21 +87,24 @@ def _run(spec: SweepSpec, folder: Path, jobs: int, shard: Shard | None, schedule
     tally = run(spec, folder, jobs=jobs, shard=shard, scheduler=scheduler, counted=counted)
     told = f"{tally.found:,} points, {tally.failed:,} failed, {tally.left_out:,} left out by where"
     print_text(f"{folder}: {told}; {tally.before:,} were there before\n")
-    for line in not_measured(spec, open_store(folder).read()) if spec.accuracy is not None else ():
-        click.echo(f"accelsim: {line}", err=True)
+    if spec.accuracy is not None and tally.found:
+        frame = open_store(folder).read(["model", "task", "precision", *measured_columns(spec)])
+        for line in not_measured(spec, frame):
+            click.echo(f"accelsim: {line}", err=True)
     return tally.failed
 
 
-def _preview(spec: SweepSpec) -> None:
+def _preview(spec: SweepSpec, jobs: int) -> None:
     from accelsim.report.sweep import preview_sections
     from accelsim.sweep.preview import preview
 
-    seen = preview(spec)
+    seen = preview(spec, jobs=jobs)
     sections = preview_sections(
         spec.name,
         points=seen.points,
         before_where=seen.before_where,
         seconds=seen.seconds,
+        cores=jobs,
         first=seen.first,
         varied=seen.varied,
     )

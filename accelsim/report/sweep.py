@@ -17,13 +17,23 @@ _FORMATS = {"latency_s": format_seconds, "energy_j": format_joules}
 
 
 def preview_sections(
-    name: str, *, points: int, before_where: int, seconds: float, first: pandas.DataFrame, varied: Sequence[str]
+    name: str,
+    *,
+    points: int,
+    before_where: int,
+    seconds: float,
+    cores: int,
+    first: pandas.DataFrame,
+    varied: Sequence[str],
 ) -> list[Section]:
     """How many points, how long, the first rows."""
     left_out = (
         f" of {before_where:,} ({1 - points / before_where:.0%} left out by where)" if points < before_where else ""
     )
-    lines = (f"{points:,} points{left_out}", f"about {format_seconds(seconds)} on one core of this machine")
+    lines = (
+        f"{points:,} points{left_out}",
+        f"about {format_seconds(seconds)} on {cores} core{'s' if cores > 1 else ''} of this machine",
+    )
     return [Notes(f"Sweep {name}", lines), points_table("First points", first, (*varied, *_SHOWN))]
 
 

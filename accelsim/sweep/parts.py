@@ -12,8 +12,9 @@ import numpy as np
 from accelsim.evaluate.points import NUMBERS, TEXTS, WHOLE, PointEvaluator, provenance_of
 from accelsim.evaluate.simulate import hardware_for
 from accelsim.hw.schema import Hardware
-from accelsim.sweep.accuracy import joined
-from accelsim.sweep.space import Indices, Space, space_of
+from accelsim.sweep.accuracy import joined, measured_columns
+from accelsim.sweep.axis import Value, number_of
+from accelsim.sweep.space import ARGUMENT, Indices, Space, space_of
 from accelsim.sweep.spec import Random, Search, SweepSpec
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Parts:
             **results,
             **joined(self.spec, space.groups[group], evaluator.task, results["precision"]),
         }
-        return _table(columns)
+        return self._table(columns)
 
     def evaluator(self, number: int) -> PointEvaluator:
         """What evaluates the points of a group; the first call loads its model."""
@@ -128,12 +129,37 @@ class Parts:
             )
         return self._evaluators[number]
 
+    def _table(self, columns: dict[str, Any]) -> pyarrow.Table:
+        """Columns with the same types in every part, empty ones and missing values included."""
+        import pyarrow as pa
 
-def _table(columns: dict[str, Any]) -> pyarrow.Table:
-    """Columns with the same types in every part, empty ones and missing values included."""
-    import pyarrow as pa
+        arrays = {}
+        for name, values in columns.items():
+            kind = self._kinds[name]
+            texts = kind is str and values.dtype.kind != "U"
+            given = [None if value is None else str(value) for value in values.tolist()] if texts else values
+            arrays[name] = pa.array(given, getattr(pa, _ARROW[kind])(), from_pandas=True)
+        return pa.table(arrays)
 
-    types = dict.fromkeys(WHOLE, pa.int64()) | dict.fromkeys(NUMBERS, pa.float64()) | dict.fromkeys(TEXTS, pa.string())
-    types |= {"fits": pa.bool_(), "point": pa.int64()}
-    arrays = {name: pa.array(values, types.get(name), from_pandas=True) for name, values in columns.items()}
-    return pa.table(arrays)
+    @cached_property
+    def _kinds(self) -> dict[str, type]:
+        """What each column of the store holds, in every part: values that are of several kinds are texts."""
+        kinds: dict[str, type] = dict.fromkeys(("model", "task", "hardware", *TEXTS), str)
+        kinds |= dict.fromkeys((*NUMBERS, *measured_columns(self.spec)), float)
+        kinds |= dict.fromkeys(("point", *WHOLE), int) | {"fits": bool}
+        for axis in self.space.axes:
+            kinds |= {path: _kind(number_of(value) for value in axis.raw(path)) for path in axis.paths}
+        for name in self.space.arguments:
+            kinds[f"{ARGUMENT}{name}"] = _kind(group.arguments.get(name) for group in self.space.groups)
+        return kinds
+
+
+_ARROW: dict[type, str] = {int: "int64", float: "float64", bool: "bool_", str: "string"}
+
+
+def _kind(values: Iterable[Value]) -> type:
+    """The narrowest of bool, int, float and str that holds them all; missing ones fit into each."""
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) == 1:
+        return kinds.pop()
+    return float if kinds == {int, float} else str

@@ -94,8 +94,10 @@ def run(
 
     parts, store = prepare(spec, folder)
     searching = isinstance(spec.strategy, Search)
-    wanted = [] if searching else store.missing((shard or Shard()).parts(len(parts)))
-    total = parts.points if searching else parts.points_of(wanted)
+    share = [] if searching else (shard or Shard()).parts(len(parts))
+    wanted = store.missing(share)
+    before = store.rows() if searching else parts.points_of(share) - parts.points_of(wanted)
+    total = parts.points - before if searching else parts.points_of(wanted)
     found = failed = left_out = 0
     with counted(total) as advance:
 
@@ -110,7 +112,7 @@ def run(
             run_here(parts, store, wanted, jobs=jobs, done=done)
         else:
             run_on_dask(parts, store, wanted, address=scheduler, done=done)
-    return Tally(found, failed, left_out, parts.points - total)
+    return Tally(found, failed, left_out, before)
 
 
 def run_here(parts: Parts, store: Store, wanted: Sequence[int], *, jobs: int, done: PartDone) -> None:

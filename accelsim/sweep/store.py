@@ -70,6 +70,10 @@ class Store:
         path = self.part_path(part)
         return _parquet().read_table(path) if path.is_file() else None
 
+    def rows(self) -> int:
+        """How many points are there."""
+        return sum(_parquet().read_metadata(file).num_rows for file in (self.folder / _PARTS).glob("*.parquet"))
+
     def read(self, columns: list[str] | None = None) -> pandas.DataFrame:
         """All points that are there, in order. Raises InputError for an empty store."""
         parquet = _parquet()

@@ -79,3 +79,24 @@ def test_settings_that_are_no_axes_are_input_errors(settings: str, said: str) ->
     spec = spec_of(f"name: s\nmodels: [{{model: m}}]\nhardware: [h]\nsettings: {settings}")
     with pytest.raises(InputError, match=said):
         space_of(spec)
+
+
+def test_columns_have_one_type_in_every_part(sweep_file: Path) -> None:
+    text = sweep_file.read_text().replace(
+        "units.array.fold_overlap: [none, full]", "precision.weight: [int8, 4]\n    schedule.experts.cache: [null, 2]"
+    )
+    parts = Parts(spec_of(text.replace("part_points: 5", "part_points: 3")))
+    schemas = {str(next(parts.tables([part])).schema) for part in range(len(parts))}
+    assert len(schemas) == 1
+    assert "precision.weight: string" in next(iter(schemas))
+
+
+def test_an_argument_that_one_model_has_is_missing_for_the_other() -> None:
+    models = "[{model: a, arguments: {ratio: [0, 0.5], form: [x]}}, {model: b}]"
+    parts = Parts(spec_of(f"name: s\nmodels: {models}\nhardware: [h]"))
+    kinds = {name: kind for name, kind in parts._kinds.items() if name.startswith("arg.")}
+    assert kinds == {"arg.ratio": float, "arg.form": str}
+    assert parts._table({"arg.form": np.array([None]), "arg.ratio": np.array([None])}).schema.types == [
+        "string",
+        "double",
+    ]

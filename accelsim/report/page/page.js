@@ -6,11 +6,15 @@ const page = (() => {
   const colour = (text) => text.replace(/var\((--\w+)\)/g, (_, name) => getComputedStyle(root).getPropertyValue(name).trim());
   const themed = (spec) => JSON.parse(JSON.stringify(spec), (key, value) =>
     typeof value === "string" && value.includes("var(--") ? colour(value) : value);
-  const options = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+  /* Plotly's button that uploads a figure to its company's server is no part of an offline report. */
+  const options = {
+    displaylogo: false, responsive: true, showSendToCloud: false, plotlyServerURL: "", modeBarButtonsToRemove: ["select2d", "lasso2d"],
+  };
   const base = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 60, r: 20, t: 30, b: 45 },
     font: { color: "var(--ink)", family: "system-ui, sans-serif", size: 12 },
     hoverlabel: { bgcolor: "var(--soft)", bordercolor: "var(--line)", font: { color: "var(--ink)" }, align: "left" },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: "var(--faint)", activecolor: "var(--accent)" },
   };
   const legend = { orientation: "h", x: 0, y: 1, yanchor: "bottom", traceorder: "normal", itemsizing: "constant" };
   const axis = { gridcolor: "var(--line)", zerolinecolor: "var(--line)", linecolor: "var(--line)", automargin: true };

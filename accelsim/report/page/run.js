@@ -11,6 +11,10 @@
     .sort((a, b) => events.end[b] - events.start[b] - events.end[a] + events.start[a]);
   const visible = () => {
     const [from, to] = range.map((value) => value * timeline.per_unit);
+    if (count <= timeline.most) {
+      note.textContent = `All ${count.toLocaleString("en")} intervals are drawn.`;
+      return longest;
+    }
     const there = longest.filter((i) => events.end[i] >= from && events.start[i] <= to);
     const shown = there.slice(0, timeline.most);
     note.textContent = there.length > shown.length

@@ -50,12 +50,19 @@
       opacity: 0.75, marker: { size: 6, color: data.colours[index % data.colours.length], symbol: data.symbols[index % data.symbols.length] },
     }));
   };
-  const axis = (name) => ({ title: { text: name }, type: data.log.includes(name) ? "log" : "linear", zeroline: false });
+  const extent = (column) => within.map((i) => value(column, i)).filter((one) => one !== null)
+    .reduce(([low, high], one) => [Math.min(low, one), Math.max(high, one)], [Infinity, -Infinity]);
+  /* An axis shows the points within the limits; the others may lie far away. */
+  const axis = (name) => {
+    const log = data.log.includes(name), [low, high] = extent(byName.get(name)).map((end) => log ? Math.log10(end) : end);
+    const gap = 0.04 * (high - low) || 0.05 * Math.abs(high) || 1;
+    return { title: { text: name }, type: log ? "log" : "linear", zeroline: false, range: [low - gap, high + gap] };
+  };
   page.figure("scatter", () => {
     const front = data.front.slice().sort((a, b) => value(byName.get(chosen.x), a) - value(byName.get(chosen.x), b));
     const stairs = objectives.length === 2 && chosen.x === data.x && chosen.y === data.y;
     const traces = [
-      scatter("over the limits", data.over, { opacity: 0.35, marker: { size: 4, symbol: "x", color: "var(--faint)" } }),
+      scatter("over the limits", data.over, { opacity: 0.35, marker: { size: 5, symbol: "x", color: "var(--faint)" } }),
       ...coloured(within),
       scatter("front", front, {
         mode: stairs ? "lines+markers" : "markers", line: { color: "var(--ink)", width: 1.5, shape: data.maximised.includes(chosen.x) ? "vh" : "hv" },
@@ -65,7 +72,6 @@
     return { traces, layout: { xaxis: axis(chosen.x), yaxis: axis(chosen.y), hovermode: "closest", showlegend: true, legend: { title: { text: `${chosen.color} ` } } } };
   }, (plot) => plot.on("plotly_click", (event) => { location.hash = `point=${point(event.points[0].customdata)}`; }));
 
-  const extent = (column) => within.map((i) => value(column, i)).reduce(([low, high], one) => [Math.min(low, one), Math.max(high, one)], [Infinity, -Infinity]);
   const ticks = (low, high) => {
     const found = [];
     for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1)
@@ -93,7 +99,7 @@
       layout: { margin: { l: 60, r: 60, t: 90, b: 25 } },
     };
   });
-  else element("parallel").replaceChildren(made("p", "This picture needs WebGL, which this browser does not offer.", { className: "note" }));
+  else element("parallel").replaceWith(made("p", "This picture needs WebGL, which this browser does not offer.", { className: "note" }));
   element("front-only").addEventListener("change", () => page.redraw(["parallel"]));
 
   const command = (i) => {

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from accelsim.report.front import COLOURS
 from accelsim.report.page.columns import Column, Spelling
-from accelsim.report.page.effects import effect_of, share_table
+from accelsim.report.page.effects import Effect, effect_of, share_table
 from accelsim.report.page.render import Figure, render
 from accelsim.report.page.run_figures import SYMBOLS
 from accelsim.report.sweep import cell, points_table
@@ -76,7 +76,7 @@ class SweepPage:
             "sweep.html.j2",
             script="sweep.js",
             figures=pictures,
-            data=self._data(shown),
+            data=self._data(shown, effects),
             subject=f"{self.name}: sweep",
             heading=self.title or self.name,
             about=f"Sweep {self.name}",
@@ -140,16 +140,14 @@ class SweepPage:
         ]
 
     def _best(self) -> list[str]:
-        """For each objective the best point of the front."""
-        lines = []
+        """The points of the front that are best in an objective, and in which."""
+        found: dict[Any, list[str]] = {}
         for name, more in self.objectives.items():
             values = self.front[name]
-            row = self.front.loc[values.idxmax() if more else values.idxmin()]
-            told = self._told(row)
-            lines.append(
-                f"{'Highest' if more else 'Lowest'} {name}: {cell(name, row[name])}" + (f" ({told})" if told else "")
-            )
-        return lines
+            index = values.idxmax() if more else values.idxmin()
+            best = "highest" if more else "lowest"
+            found.setdefault(index, []).append(f"{best} {name}, {cell(name, values[index])}")
+        return [f"{' and '.join(told)}: {self._told(self.front.loc[index])}" for index, told in found.items()]
 
     def _front_table(self) -> Table:
         more = len(self.front) - _FRONT_ROWS
@@ -157,11 +155,17 @@ class SweepPage:
         columns = ("point", *self._varied, *self.objectives, "fits")
         return points_table("", self.front.head(_FRONT_ROWS), columns, note=note, said=self._said)
 
-    def _data(self, shown: pandas.DataFrame) -> dict[str, Any]:
+    def _colour(self, effects: Sequence[Effect]) -> str:
+        """The setting that decides most of the first objective, of those whose values can be told apart."""
+        first = next(iter(self.objectives))
+        numeric = {name for name in self._varied if self.frame[name].dtype.kind in "iuf"}
+        clear = [effect for effect in effects if effect.name in numeric or len(effect.labels) <= len(COLOURS)]
+        return max(clear, key=lambda effect: effect.share[first]).name if clear else first
+
+    def _data(self, shown: pandas.DataFrame, effects: Sequence[Effect]) -> dict[str, Any]:
         objectives = list(self.objectives)
         columns = self._columns(shown)
         positive = [c for c in columns if c.values.dtype.kind in "iuf" and c.values.min() > 0]
-        few = (name for name in self._varied if 1 < shown[name].nunique() <= len(COLOURS))
         within = np.flatnonzero(self.within)
         return {
             "name": self.name,
@@ -172,7 +176,7 @@ class SweepPage:
             "maximised": [name for name, more in self.objectives.items() if more],
             "x": objectives[0],
             "y": objectives[min(1, len(objectives) - 1)],
-            "color": next(few, self._varied[0] if self._varied else objectives[0]),
+            "color": self._colour(effects),
             "log": [c.name for c in positive if c.values.max() > _WIDE * c.values.min()],
             "colours": [*COLOURS[:-1], "var(--ink)"],
             "symbols": list(SYMBOLS),

@@ -66,6 +66,8 @@ def test_a_page_opens_from_a_file_and_draws_everything(
     one.draw_all()
     assert one.errors == []
     assert one.requests == [files[name].as_uri()]
+    buttons = one.page.eval_on_selector_all(".modebar-btn", "all => all.map(button => button.dataset.title)")
+    assert set(buttons) <= {"Download plot as a PNG", "Zoom", "Pan", "Zoom in", "Zoom out", "Autoscale", "Reset axes"}
     assert one.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     paper, ink = colour(one.page, "body", "backgroundColor"), colour(one.page, ".plot .xtick text", "fill")
     assert (brightness(paper) < brightness(ink)) is (scheme == "dark")

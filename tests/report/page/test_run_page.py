@@ -12,7 +12,7 @@ from accelsim.report.page.timeline import DRAWN_EVENTS, timeline
 from accelsim.results import Event, ResourceUse, Result
 from tests.report.page.samples import run
 from tests.report.page.test_sweep_page import data_of, text_of
-from tests.results.sample import MISFIT, sample_result
+from tests.results.sample import MISFIT, sample_frames, sample_result
 
 CHAPTERS = (
     *("Where the time goes", "Timeline", "Nodes", "Roofline", "Levers", "Energy", "Resources", "Memory", "Evidence"),
@@ -33,6 +33,11 @@ def test_what_does_not_fit_comes_first_and_stands_out() -> None:
     own = text_of(run_html(replace(run(), misfits=(MISFIT,))))
     assert re.search(r'<li class="bad">DOES NOT FIT zcu102 \(on-chip memory\)</li>', own)
     assert own.index("Does not fit</h2>") < own.index("Where the time goes</h2>")
+
+
+def test_a_task_sequence_shows_its_frames() -> None:
+    own = text_of(run_html(replace(run(), frames=sample_frames())))
+    assert "Frames of the task sequence" in own
 
 
 def test_a_result_with_nothing_but_times_has_no_empty_chapters() -> None:
