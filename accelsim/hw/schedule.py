@@ -30,7 +30,8 @@ class Schedule(Part):
     `layout` says whether ops that only rename or move elements are folded into addresses or cost a copy. `branches`
     says whether nodes that do not need each other's results and run on different units run one after the other or
     side by side (see `sim/branches.py`). `spread` says what several instances of the design are dealt: whole frames, or
-    the layers of each frame.
+    the layers of each frame. `objective` says what the tiles of systolic arrays are searched for: least latency, least
+    energy of accelerator, DRAM and device, or the least product of both.
     """
 
     prefetch: Literal["none", "experts", "all"]
@@ -40,5 +41,6 @@ class Schedule(Part):
     split_projections: bool = False
     branches: Literal["sequential", "concurrent"] = "sequential"
     spread: Literal["frames", "layers"] = "frames"
+    objective: Literal["latency", "energy", "edp"] = "latency"
     kernels: Kernels = Kernels()
     adapters: Adapters = Adapters()

@@ -8,7 +8,7 @@ from accelsim.ir import LoopNest, Node
 from accelsim.mapping.adapters import adapter_nests
 from accelsim.mapping.arranged import Arranged
 from accelsim.mapping.context import Context
-from accelsim.mapping.kernels import kernel_nests
+from accelsim.mapping.mixed_kernels import kernel_nests
 
 _ARRANGES: Mapping[str, Callable[[Context, Node, tuple[LoopNest, ...]], Arranged]] = {
     "adapted_linear": adapter_nests,
