@@ -1,7 +1,8 @@
 """What the tile search misses: every product beside the best of a dense grid, both timed by the timeline kernel.
 
-`python benchmarks/dense_grid.py [HARDWARE]`. The grid has every number of tiles up to 12 along each side, then 8 % more
-each time, all operands that may be held; candidates whose bound is not below the best so far are not timed.
+`python benchmarks/dense_grid.py [HARDWARE ...]`, of systolic arrays: no other unit has tiles of a product to search.
+The grid has every number of tiles up to 12 along each side, then 8 % more each time, all operands that may be held;
+candidates whose bound is not below the best so far are not timed.
 """
 
 from __future__ import annotations
@@ -52,17 +53,22 @@ def gaps(graph: Graph, hardware: Hardware, activity: Activity | None) -> list[fl
     return list(found.values())
 
 
+def networks() -> dict[str, Graph]:
+    """The three networks and m3vit-tiny."""
+    return {name: build() for name, build in NETWORKS.items()} | {"m3vit_tiny": load_model("m3vit-tiny")}
+
+
 def all_gaps(hardware: Hardware) -> dict[str, list[float]]:
-    """The gaps of every product of the three networks and of m3vit-tiny with skewed queues."""
-    graphs = {name: build() for name, build in NETWORKS.items()} | {"m3vit_tiny": load_model("m3vit-tiny")}
-    return {name: gaps(graph, hardware, activity_for(graph, "skewed")) for name, graph in graphs.items()}
+    """The gaps of every product of the networks, of m3vit-tiny with skewed queues."""
+    return {name: gaps(graph, hardware, activity_for(graph, "skewed")) for name, graph in networks().items()}
 
 
 def main() -> None:
-    hardware = load_hardware(sys.argv[1] if len(sys.argv) > 1 else "systolic-32")
-    print(f"{'model':12}{'products':>10}{'worst %':>10}{'mean %':>10}")
-    for name, found in all_gaps(hardware).items():
-        print(f"{name:12}{len(found):>10}{100 * max(found):>10.3f}{100 * float(np.mean(found)):>10.3f}")
+    print(f"{'hardware':16}{'model':12}{'products':>10}{'worst %':>10}{'mean %':>10}")
+    for name in sys.argv[1:] or ["systolic-32"]:
+        for model, found in all_gaps(load_hardware(name)).items():
+            worst, mean = 100 * max(found), 100 * float(np.mean(found))
+            print(f"{name:16}{model:12}{len(found):>10}{worst:>10.3f}{mean:>10.3f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -83,4 +83,3 @@ def unit_joules(hardware: Hardware, table: AsicEnergy, operations: Mapping[str, 
         name: operation_joules(hardware, table, unit) * operations.get(name, 0.0)
         for name, unit in hardware.units.items()
     }
-

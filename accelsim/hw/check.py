@@ -30,6 +30,7 @@ def broken_references(hardware: Hardware) -> list[Broken]:
         *broken_policies(hardware),
         *_instances(hardware),
         *_keeping(hardware),
+        *_objective(hardware),
     ]
 
 
@@ -110,8 +111,8 @@ def _fabric(hardware: Hardware) -> Iterator[Broken]:
     if hardware.energy.kind != fabric:
         yield (
             ("energy",),
-            f"'{hardware.energy.table}' holds energies of an {hardware.energy.kind.upper()}, but the board '{board}' is "
-            f"an {fabric.upper()}; name a table that starts with '{fabric}-'",
+            f"'{hardware.energy.table}' holds energies of an {hardware.energy.kind.upper()}, but the board '{board}' "
+            f"is an {fabric.upper()}; name a table that starts with '{fabric}-'",
         )
     for name, memory in hardware.memories.items():
         if isinstance(memory, Buffer) and memory.technology not in _TECHNOLOGIES[fabric]:
@@ -234,3 +235,13 @@ def _keeping(hardware: Hardware) -> Iterator[Broken]:
         unit = buffer.room_for.of if isinstance(buffer, Buffer) and buffer.room_for is not None else None
         if unit is not None and unit not in hardware.units:
             yield ("memories", name, "room_for", "of"), _unknown("unit", unit, hardware.units)
+
+
+def _objective(hardware: Hardware) -> Iterator[Broken]:
+    """Only systolic arrays search their tiles for energy: another objective must not be passed over."""
+    others = [name for name, unit in hardware.units.items() if isinstance(unit, SpatialUnit)]
+    searching = any(isinstance(unit, SystolicUnit) for unit in hardware.units.values())
+    wanted = hardware.schedule.objective
+    if wanted != "latency" and (others or not searching):
+        who = f"'{others[0]}' is searched for latency" if others else "no unit of this file is one"
+        yield ("schedule", "objective"), f"only tiles of systolic arrays are searched for {wanted}; {who}"

@@ -31,7 +31,9 @@ class Schedule(Part):
     says whether nodes that do not need each other's results and run on different units run one after the other or
     side by side (see `sim/branches.py`). `spread` says what several instances of the design are dealt: whole frames, or
     the layers of each frame. `differences` says whether a `pixel_difference_conv2d` has its difference folded into the
-    weights, which is exact and costs nothing, or runs it as a product of its own.
+    weights, which is exact and costs nothing, or runs it as a product of its own. `objective` says what the tiles of
+    systolic arrays are searched for: least latency, least energy of accelerator, DRAM and device, or the least product
+    of both.
     """
 
     prefetch: Literal["none", "experts", "all"]
@@ -41,6 +43,7 @@ class Schedule(Part):
     split_projections: bool = False
     branches: Literal["sequential", "concurrent"] = "sequential"
     spread: Literal["frames", "layers"] = "frames"
+    objective: Literal["latency", "energy", "edp"] = "latency"
     kernels: Kernels = Kernels()
     adapters: Adapters = Adapters()
     differences: Literal["folded", "separate"] = "folded"

@@ -8,7 +8,7 @@ of that:
     inputs    M (weights), K (sums)    N
     outputs   N (inputs), M (weights)  K
 
-Of a small product every cut is a candidate, tiles of unequal size included.
+Of a small product every number of tiles along every side is a candidate.
 """
 
 # ruff: noqa: PLR0917  (kernels take plain arrays and numbers, by position)
@@ -52,7 +52,7 @@ _TRIED = 64  # numbers of tiles looked at for one that divides a side
 _MOST_SIZES = 64
 MOST_PLANS = 8192
 _INNER_STEPS = 8
-_SMALL = 200_000  # products up to which all cuts are candidates
+_SMALL = 200_000  # products up to which all numbers of tiles are candidates
 
 # Rows of features, a column for each candidate: cycles of a busy array; how often inputs, weights and sums cross;
 # iterations, and those of a single tile; cycles of the first and of the last tile, of the fill after it; the parts of
@@ -136,8 +136,8 @@ def equal_tiles(total, most):
 
 @_compiled
 def _fewer(product, grain, plan, axis, steps, plans, features, count):
-    """Candidates with the fewest tiles along `axis` that fit, and more of them, `steps` times half as many again, then twice
-    as many; the fewest also in a number of tiles that divides the side."""
+    """Candidates with the fewest tiles along `axis` that fit, and more of them, `steps` times half as many again, then
+    twice as many; the fewest also in a number of tiles that divides the side."""
     most = largest(product, grain, plan, axis)
     if most < 1:
         return count

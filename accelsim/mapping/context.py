@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from accelsim.errors import DoesNotFitError, InputError, UnsupportedError
 from accelsim.hw.schema import Buffer, Hardware
-from accelsim.ir import Access, LoopNest, Node, Operand
+from accelsim.ir import Access, FrozenMap, LoopNest, Node, Operand
 from accelsim.mapping.rates import Decision, Rates, decided, rates_of
-from accelsim.mapping.record import Record
+from accelsim.mapping.record import Floats, Record
 from accelsim.mapping.stage import Stage, Transfer
 from accelsim.mapping.view import ANY, PARAMETER, Workload, nest_key
 from accelsim.results.failure import Failure
@@ -43,6 +43,8 @@ class Context:
 
     workload: Workload
     hardware: Hardware
+    prices: Mapping[str, tuple[float, float, float]] = FrozenMap({})
+    """Joules of a second, a byte over a link and a busy cycle of each unit, where the search minimises energy."""
     renamed: dict[str, str] = field(default_factory=dict)
     """Output tensors of hosts whose epilogue absorbed later nodes: what the host's nest writes -> what is stored."""
     layouts: dict[Hashable, tuple[tuple[str, ...], tuple[Stage, ...]]] = field(default_factory=dict)
@@ -80,6 +82,10 @@ class Context:
         """The alternative that `choose` gives at the rates of the hardware, kept as a decision."""
         self.decisions.append(decided(choose, self.rates))
         return self.decisions[-1].chosen
+
+    def objective(self, unit: str) -> Floats:
+        """What the tiles of a unit are searched for, as the kernels read it."""
+        return self.record.objective(unit, self.prices.get(unit))
 
     @cached_property
     def _link_of_class(self) -> dict[str, str]:

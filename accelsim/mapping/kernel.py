@@ -9,7 +9,7 @@ product, its boxes and its plans are is told in `dataflows/tiling.py`; here they
     moves     [transfers, X] and [transfers, Y]: what a box moves a tile, a held load or an end of an iteration
 
 Sizes of tiles are in grains: whole folds along the array, single elements along the streamed loop.
-The best cut is looked for in `search_kernel`.
+A plan is timed in `plan_kernel`, the best one looked for in `search_kernel`.
 """
 
 # ruff: noqa: PLR0917  (kernels take plain arrays and numbers, by position)
@@ -352,52 +352,3 @@ def book(box, operands, moves, sizes, links, drams, tick_hz, claims):
             claims[row, channels + server] += claim
         if kind == LOAD:
             claims[4, 0] = max(claims[4, 0], int(links[link, LATENCY]))
-
-
-@_compiled
-def _alone(box, claims, ticks, prefetch, first):
-    """Ticks of a box by itself: for each resource what comes before its first use, all of its uses, what comes after.
-
-    An array waits for the first load and leaves the last store; reads leave a tile to compute and store. A store at
-    the end of an iteration comes between two loads, which run two tiles ahead and no further.
-    """
-    tiles, rounds = float(box[OUTER] * box[INNER]), float(box[OUTER])
-    compute = float(box[CYCLES]) * ticks
-    read = write = load = store = both = between = 0.0
-    for server in range(claims.shape[1]):
-        read, write = max(read, float(claims[0, server])), max(write, float(claims[1, server]))
-        load, store = max(load, float(claims[2, server])), max(store, float(claims[3, server]))
-        both = max(both, float(claims[0, server] + claims[2, server]))
-        if claims[3, server] > 0 and claims[0, server] + claims[1, server] > 0:
-            between = max(between, float(claims[0, server] + claims[1, server] + claims[3, server]) - compute)
-    load += claims[4, 0]
-    tail = max(box[BOX_FILL] * ticks, write, store)
-    if box[SLOTS] == 1 or prefetch == NEVER:
-        between = max(between, 0.0) + load + read
-    head = max(both, load) if first else read
-    total = head + tiles * compute + rounds * between + tail
-    if box[DEPTH] == 1:
-        total += tiles * (read + write)
-    for server in range(claims.shape[1]):
-        reads = tiles * claims[0, server] + rounds * claims[2, server]
-        writes = tiles * claims[1, server] + rounds * claims[3, server]
-        if reads + writes > 0.0:
-            before = 0.0 if reads > 0.0 else head
-            after = 0.0 if writes > 0.0 else tail
-            total = max(total, before + reads + writes + compute + after)
-    return total
-
-
-@_compiled
-def plan_ticks(product, operands, epilogue, plan, links, drams, tick_hz, boxes, moves, sizes, claims):
-    """Ticks of a plan by itself, and the bytes that it moves."""
-    total = moved = 0.0
-    for index in range(expand(product, operands, epilogue, plan, boxes, moves, sizes)):
-        box = boxes[index]
-        book(box, operands, moves, sizes, links, drams, tick_hz, claims)
-        total += _alone(box, claims, product[UNIT_TICKS], product[PREFETCH], index == 0)
-        for number in range(box[FIRST], box[LAST]):
-            moved += sizes[number, SIZE_BYTES] * (
-                box[OUTER] * box[INNER] if moves[number, KIND] == STREAM else box[OUTER]
-            )
-    return total, moved

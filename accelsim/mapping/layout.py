@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-
 from typing import Any
 
 import numpy as np
@@ -80,6 +79,7 @@ def estimated_seconds(hardware: Hardware, stages: Iterable[Stage], rates: Rates 
                 busy[channel] = busy.get(channel, 0.0) + size / rate
                 memory = hardware.memories[link.memory]
                 if isinstance(memory, Dram):
-                    busy[f"memory {link.memory}"] = busy.get(f"memory {link.memory}", 0.0) + size / rates.bytes_per_s[link.memory]
+                    key = f"memory {link.memory}"
+                    busy[key] = busy.get(key, 0.0) + size / rates.bytes_per_s[link.memory]
         total += longest(busy.values()) + stage.fill_cycles / clock
     return total

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from accelsim.hw.schema import Hardware
-from accelsim.ir import Axis, LoopNest, Node
+from accelsim.ir import Axis, FrozenMap, LoopNest, Node
 from accelsim.mapping.context import Context, Laid
 from accelsim.mapping.dataflows.host import host_overhead
 from accelsim.mapping.experts import POLICIES, ExpertWork, kept_bytes
@@ -47,10 +48,16 @@ class Lowered:
     context: Context
 
 
-def lower(workload: Workload, hardware: Hardware) -> Lowered:
+def lower(
+    workload: Workload, hardware: Hardware, prices: Mapping[str, tuple[float, float, float]] | None = None
+) -> Lowered:
     """Stages of the nodes in the graph's scope. Raises UnsupportedError for a node that no unit runs,
-    InputError where a routed node has no routing, DoesNotFitError where a buffer is too small at any tile size."""
-    context = Context(workload, hardware)
+    InputError where a routed node has no routing, DoesNotFitError where a buffer is too small at any tile size.
+
+    `prices` are joules of a second, a byte and a busy cycle of each unit; where the schedule's objective is energy or
+    its product with latency, tiles are searched by them.
+    """
+    context = Context(workload, hardware, prices=FrozenMap(prices or {}))
     graph = workload.graph
     stages: list[Stage] = []
     folded: list[str] = []

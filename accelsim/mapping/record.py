@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.errors import InternalError
 from accelsim.hw.memory import Link
 from accelsim.hw.schema import Hardware
 from accelsim.hw.timebase import TimeBase
@@ -21,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 LATENCY_ONLY: Floats = np.zeros(4)
 LATENCY_ONLY.setflags(write=False)
+_OBJECTIVES = {"energy": search_kernel.ENERGY_OBJECTIVE, "edp": search_kernel.PRODUCT_OBJECTIVE}
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,25 @@ class Record:
                 )
             )
         return np.array(rows or [(1.0, 1.0, 1.0, 0.0, 0.0)], np.float64)
+
+    def objective(self, unit: str, price: tuple[float, float, float] | None) -> Floats:
+        """Weights of the search on a unit: `price` are joules of a second, a byte and a busy cycle of it.
+
+        Raises InternalError where the schedule asks for energy and there is no price.
+        """
+        wanted = self.hardware.schedule.objective
+        if wanted == "latency":
+            return LATENCY_ONLY
+        if price is None:
+            raise InternalError(
+                f"{self.hardware.name}: tiles of '{unit}' are searched for {wanted}, which has no price"
+            )
+        second, byte, busy_cycle = price
+        weights = np.array(
+            [_OBJECTIVES[wanted], second / self.base.tick_hz, byte, busy_cycle / self.base.unit_ticks(unit)], np.float64
+        )
+        weights.setflags(write=False)  # as LATENCY_ONLY: kernels are compiled for it once
+        return weights
 
     def _link(self, name: str, link: Link) -> tuple[float, ...]:
         ticks = self.base.link_ticks(name)

@@ -113,7 +113,8 @@ def _neighbours(product, grain, best, plans, features):
 
 @_compiled
 def _time_best(
-    product, operands, epilogue, plans, features, count, links, drams, tick_hz, weights, traffic, space, most, found, best
+    product, operands, epilogue, plans, features, count, links, drams, tick_hz, weights, traffic, space, most, found,
+    best,
 ):  # fmt: skip
     """Time candidates in the order of their bounds, `most` of them, until no bound is below the best of all. For each
     operand held, `found` [3, 3] are score, bytes and ticks of its best plan so far, `best` [3, 4] that plan."""

@@ -23,8 +23,8 @@ use_kernel_cache()
 import numpy as np  # noqa: E402
 from numba import njit  # noqa: E402
 
-from accelsim.mapping import kernel as mapping  # noqa: E402
 from accelsim.mapping import candidates_kernel, search_kernel  # noqa: E402
+from accelsim.mapping import kernel as mapping  # noqa: E402
 from accelsim.mapping import timeline_kernel as kernel  # noqa: E402
 from accelsim.sim import sequence_kernel as sequences  # noqa: E402
 

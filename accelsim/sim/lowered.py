@@ -37,6 +37,8 @@ def obstacle(lowered: Lowered) -> str:
     for stage in lowered.stages:
         if stage.group and not (stage.memory and stage.slots >= 2):
             return f"node '{stage.node}' loads ahead without a second place in a buffer"
+    if hardware.schedule.objective != "latency":
+        return f"tiles are searched for {hardware.schedule.objective}"
     searching = [name for name, unit in hardware.units.items() if isinstance(unit, SystolicUnit)]
     if searching and lowered.context.decisions:
         return f"tiles of unit '{searching[0]}' are searched to choose between ways to run a node"

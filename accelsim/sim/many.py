@@ -14,7 +14,7 @@ from accelsim.errors import AccelsimError
 from accelsim.hw.schema import Hardware
 from accelsim.ir import Activity, Graph
 from accelsim.mapping import candidates_kernel, kernel
-from accelsim.mapping.lower import Lowered, lower
+from accelsim.mapping.lower import Lowered
 from accelsim.mapping.plan import check_mapping
 from accelsim.mapping.record import LATENCY_ONLY, Integers
 from accelsim.mapping.stage import Stage
@@ -22,6 +22,7 @@ from accelsim.mapping.view import Workload
 from accelsim.results.causes import CAUSES
 from accelsim.sim import bulk_kernel as bulk
 from accelsim.sim.lowered import alike, obstacle, run_of
+from accelsim.sim.objective import lower
 from accelsim.sim.points import Columns, Group, Points, points_of
 from accelsim.sim.prices import priced
 from accelsim.sim.recipe import Recipe, Tables, rates_matter, recipe_of

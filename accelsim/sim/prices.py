@@ -14,10 +14,11 @@ from accelsim.cost.resources import resources
 from accelsim.errors import AccelsimError
 from accelsim.hw.energy import FpgaEnergy
 from accelsim.hw.schema import Hardware
-from accelsim.mapping.lower import Lowered, lower
+from accelsim.mapping.lower import Lowered
 from accelsim.mapping.record import Floats, Integers
 from accelsim.mapping.view import Workload
 from accelsim.sim.fit import clock_misfit, over_budget
+from accelsim.sim.objective import lower
 from accelsim.sim.points import Points
 from accelsim.sim.totals import over_capacity
 
@@ -50,13 +51,10 @@ def priced(
     run. `lowered` is the lowering of the base, `known` those by the values of all that is no rate.
     Energy of an FPGA is linear in what a run did and, beside that, in its clock; no other designs get a column.
     """
-    clocks = [path for path in points.columns_of if path.startswith("clocks.")]
     linear = len(points.base.clocks) == 1 and isinstance(points.base.energy, FpgaEnergy)
-    rates = {f"memories.{n}.{f}" for n in points.base.memories for f in ("bandwidth", "efficiency")}
-    rates |= set(points.paths("rate"))
-    paths = [path for path in points.columns_of if path not in rates and not (linear and path in clocks)]
+    paths = points.paths("layout")  # no rate takes resources, and what a clock exceeds is told point by point
     columns: dict[str, Column] = {
-        "fits": np.zeros(points.count, np.bool_),
+        "fits": np.ones(points.count, np.bool_),
         "misfits": np.full(points.count, "", object),
     }
     for values, members in points.combinations(paths, np.arange(points.count)):
@@ -66,14 +64,16 @@ def priced(
             columns.setdefault(f"resources.{kind}", np.zeros(points.count))[members] = demand.amount
         slow = {clock_misfit(demand) for demand in clock_demands(hardware)}
         names = [failure.what for failure in over_budget(hardware, demands) if failure.what not in slow]
-        own = known.get(tuple(values[path] for path in points.paths("layout")))
-        names += _told(hardware, own) if own is not None else _lacking(hardware, workload, lowered)
-        columns["misfits"][members] = "; ".join(names)
-        columns["fits"][members] = not names
-        for failure, too_fast in _late(points, hardware, members):
-            late = members[too_fast]
-            columns["fits"][late] = False
-            columns["misfits"][late] = [f"{text}; {failure}" if text else failure for text in columns["misfits"][late]]
+        own = known.get(tuple(values.values()))
+        lacking = _told(hardware, own) if own is not None else _lacking(hardware, workload, lowered)
+        everyone = np.ones(members.size, np.bool_)
+        beyond = [(name, everyone) for name in names] + _late(points, hardware, members)
+        for failure, which in beyond + [(name, everyone) for name in lacking]:
+            misfit = members[which]
+            columns["fits"][misfit] = False
+            columns["misfits"][misfit] = [
+                f"{text}; {failure}" if text else failure for text in columns["misfits"][misfit]
+            ]
         if linear:
             for scope, joules in _energies(points, used, hardware, members).items():
                 columns.setdefault(f"energy.{scope}", np.zeros(points.count))[members] = joules
@@ -100,10 +100,10 @@ def _told(hardware: Hardware, lowered: Lowered) -> list[str]:
 
 def _late(points: Points, hardware: Hardware, members: Integers) -> list[tuple[str, npt.NDArray[np.bool_]]]:
     """What no array of its size has been clocked at, and which points do."""
-    single = len(hardware.clocks) == 1
-    found = []
-    for demand in clock_demands(hardware):
-        clock = points.clock_hz[members] if single else np.full(members.size, demand.clock_hz)
+    demands, found = clock_demands(hardware), []
+    clocks = points.rates(hardware, members).unit_hz if demands else {}
+    for demand in demands:
+        clock = clocks[demand.unit][:, 0]
         late = clock > max(demand.reached_hz.value, demand.built_hz) * (1 + 1e-9)
         if late.any():
             found.append((clock_misfit(demand), late))

@@ -97,7 +97,9 @@ def _searched(context: Context, laid: Laid):  # type: ignore[no-untyped-def]
 
 def rates_matter(hardware: Hardware) -> bool:
     """Whether what is laid out depends on clocks and bandwidths in ways that the bulk kernel does not know."""
-    return any(unit.sparse or isinstance(unit, SpatialUnit | HostUnit) for unit in hardware.units.values())
+    return hardware.schedule.objective != "latency" or any(
+        unit.sparse or isinstance(unit, SpatialUnit | HostUnit) for unit in hardware.units.values()
+    )
 
 
 def recipe_of(workload: Workload, lowered: Lowered) -> Recipe | None:

@@ -13,8 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import DoesNotFitError, InternalError
-from accelsim.results import Failure
-from accelsim.results.causes import CAUSES
 from accelsim.mapping.timeline_kernel import (
     CAUSE,
     COLUMNS,
@@ -33,6 +31,8 @@ from accelsim.mapping.timeline_kernel import (
     STREAM_LATENCY,
     TAIL,
 )
+from accelsim.results import Failure
+from accelsim.results.causes import CAUSES
 
 __all__ = [
     "CAUSE",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from accelsim.hw.schema import Hardware
 from accelsim.hw.timebase import TimeBase
 from accelsim.ir import Activity, Graph
-from accelsim.mapping.lower import Lowered, lower
+from accelsim.mapping.lower import Lowered
 from accelsim.mapping.plan import check_mapping
 from accelsim.mapping.servers import Servers
 from accelsim.mapping.stage import SWITCH_NODE, Stage, Transfer
@@ -21,6 +21,7 @@ from accelsim.passes.split_projections import split_projections
 from accelsim.sim.assemble import assemble
 from accelsim.sim.branches import run_branches
 from accelsim.sim.instances import interval_ticks, on_instances
+from accelsim.sim.objective import lower
 from accelsim.sim.table import Program
 from accelsim.sim.timeline import Timeline, run_program
 

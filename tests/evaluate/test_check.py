@@ -81,8 +81,11 @@ def test_a_mistake_of_meaning_is_explained_at_its_place(
 def test_an_unknown_op_in_placement_is_a_mistake_with_a_suggestion(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["check", str(_file(tmp_path, "layer_norm: vector", "layernorm: vector"))]) == 2
-    assert "placement: 'layernorm' names no op -- did you mean 'layer_norm'?" in capsys.readouterr().err
+    path = _file(tmp_path, "layer_norm: vector", "layernorm: vector")
+    assert main(["check", str(path)]) == 2
+    place, text = f"{path}:", "placement.layernorm: 'layernorm' names no op -- did you mean 'layer_norm'?"
+    assert place in (told := capsys.readouterr().err)
+    assert text in told
 
 
 def test_shipped_descriptions_hold_no_mistakes() -> None:

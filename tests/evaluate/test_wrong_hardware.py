@@ -28,6 +28,7 @@ from tests.mapping.mixing_graphs import difference
 _TEXTS = ("name", "title", "sources", "notes", "not_modelled")
 _ANY: tuple[Any, ...] = (0, -1, 1e30, math.nan, math.inf, 2**70, None, True, "x", "", [], {}, [1, "a"], "7 parsecs")
 _AMOUNTS = ("0", "-1", "1", "3", "1e30", "nan", "1e-9", "12345.678", "1e400")
+_CHANGES = 16  # of each file
 _NUMBERS = (1, 3, 0.5, 2**40, 1e-12)
 
 Spot = tuple[tuple[str | int, ...], Any, str | int]
@@ -112,11 +113,11 @@ def test_a_file_with_one_thing_wrong_is_timed_or_refused_with_its_place(
     rng = np.random.default_rng(list(name.encode()))
     file = tmp_path / "wrong.yaml"
     seen = dict.fromkeys(("refused", "timed", "cannot run"), 0)
-    for _ in range(25):
+    for _ in range(_CHANGES):
         changed = copy.deepcopy(tree)
         what = _change(rng, changed)
         with file.open("w", encoding="utf-8") as out:
             yaml.dump(changed, out)
         seen[_tried(file, work, f"{name}: {what}")] += 1
-    assert sum(seen.values()) == 25
-    assert seen["refused"] > 5
+    assert sum(seen.values()) == _CHANGES
+    assert seen["refused"] > 4

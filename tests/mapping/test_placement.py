@@ -139,7 +139,5 @@ def test_an_activation_that_the_unit_does_not_know_is_refused_by_its_placement_k
     graph = moe_graph()
     node = graph.nodes[0]
     other = graph.with_nodes((replace(node, attrs=node.attrs.with_items({"activation": "relu"})),))
-    with pytest.raises(
-        UnsupportedError, match=r"cannot run 'moe.relu' of node 'moe'; place it on vector: "
-    ):
+    with pytest.raises(UnsupportedError, match=r"cannot run 'moe.relu' of node 'moe'; place it on vector: "):
         lower(Workload(other, activity_for(other, "uniform")), small)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from accelsim.ir import Axis, FrozenMap
 from accelsim.mapping import kernel, search_kernel
 from accelsim.mapping.dataflows.folds import SIDES, Array
-from accelsim.mapping.dataflows.tiling import AXES, LOOPS, Plan, Problem, boxes, passes, reduce_boxes, stream_cycles
+from accelsim.mapping.dataflows.tiling import AXES, LOOPS, Plan, Problem, passes
 from accelsim.mapping.record import LATENCY_ONLY, ProductRecord
+from tests.mapping.plan_boxes import boxes, reduce_boxes, stream_cycles
 from tests.sim.plan_times import best_of_grid, timed
 
 DATAFLOWS = tuple(SIDES)
@@ -109,10 +110,10 @@ def test_small_products_are_near_the_best_of_all_tiles() -> None:
         assert ticks > 0
         ours = timed(*product, plan, links, drams, TICK_HZ)
         least, _, _ = best_of_grid(*product, links, drams, TICK_HZ, ours, 0.0)
+        assert ticks == ours  # the search times plans as the timeline does
         gaps.append(ours / least - 1)
-    # What is left are tiles of unequal size, and products of a few tiles, whose time is mostly start and end.
-    assert np.mean(gaps) <= 0.003
-    assert np.sort(gaps)[int(0.96 * len(gaps))] <= 0.02
+    assert max(gaps) <= 0.02
+    assert np.mean(gaps) <= 0.001
 
 
 def test_a_search_has_one_answer_and_fits_its_buffers() -> None:

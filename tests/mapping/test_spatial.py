@@ -187,6 +187,16 @@ def test_a_place_too_small_for_a_window_says_so(eyeriss: Hardware) -> None:
         _timed(conv_graph(1, 8, 12, 8, 3, 1, 1), small)
 
 
+def test_where_the_fewest_steps_do_not_fit_fewer_places_are_used(eyeriss: Hardware) -> None:
+    """Rows of a wide image: 14 output rows at once need more of the buffer than there is, fewer do not."""
+    graph, words = conv_graph(1, 8, 64, 8, 3, 1, 1), {"memories.images.words": 50}
+    whole, tight = _timed(graph, eyeriss), _timed(graph, eyeriss.with_values(words))
+    assert tight.cycles > whole.cycles
+    assert sum(s.macs for s in tight.stages) == sum(s.macs for s in whole.stages)
+    room = 50 * 8
+    assert all(size <= room for s in tight.stages for name, size, _ in s.cut.buffers.values() if name == "images")
+
+
 def test_a_buffer_too_small_for_any_tile_says_so(eyeriss: Hardware) -> None:
     with pytest.raises(
         DoesNotFitError, match=r"inputs in buffer 'images': needs .* bytes, has 8 bytes -- would help: raise"

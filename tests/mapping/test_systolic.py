@@ -22,10 +22,7 @@ from accelsim.mapping.dataflows.tiling import (
     LOOPS,
     Plan,
     Problem,
-    boxes,
     passes,
-    reduce_boxes,
-    stream_cycles,
 )
 from accelsim.mapping.lower import lower
 from accelsim.mapping.stage import Stage
@@ -33,6 +30,7 @@ from accelsim.mapping.view import Workload
 from accelsim.ops.build import GraphBuilder
 from accelsim.sim.timing import Frame, time_frames
 from tests.mapping.conftest import attention_graph, linear_graph, moe_graph, parameter
+from tests.mapping.plan_boxes import boxes, reduce_boxes, stream_cycles
 
 PLAIN = """
 name: plain
@@ -298,9 +296,7 @@ def test_a_tile_that_fits_at_no_size_is_a_failure_with_demand_and_lever(plain_fi
 
 
 def test_work_that_is_no_product_is_refused_with_a_place_for_it(plain_file: Path) -> None:
-    with pytest.raises(
-        UnsupportedError, match=r"cannot run 'gelu.main' of node 'act'; place it on vector: "
-    ):
+    with pytest.raises(UnsupportedError, match=r"cannot run 'gelu.main' of node 'act'; place it on vector: "):
         _stages(linear_graph(2, 4, 4, gelu=True), load_hardware(plain_file, {"placement.gelu": "array"}))
 
 

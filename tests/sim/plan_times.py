@@ -9,9 +9,9 @@ from numba import njit
 
 from accelsim.mapping import candidates_kernel as candidates
 from accelsim.mapping import kernel
-from accelsim.sim import bulk_kernel as bulk
 from accelsim.mapping import timeline_kernel as timeline
 from accelsim.mapping.bound_kernel import traffic_of
+from accelsim.sim import bulk_kernel as bulk
 
 MOST_TIMED = 20_000
 

@@ -25,8 +25,8 @@ from accelsim.sim.timing import Timing, retimed, time_frames
 from tests.sim.random_worlds import KINDS, peak_products
 from tests.sim.wide_worlds import World, reasoned, wide_worlds
 
-WORLDS = 500
-"""Of each kind of array; 2,500 in all."""
+WORLDS = 240
+"""Of each kind of array."""
 
 
 def _timed(kind: str, folder: Path, count: int) -> Iterator[tuple[World, Timing]]:

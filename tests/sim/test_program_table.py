@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from accelsim.errors import DoesNotFitError, InternalError
-from accelsim.results.causes import CAUSES, DESCRIPTIONS
 from accelsim.mapping import timeline_kernel as kernel
+from accelsim.results.causes import CAUSES, DESCRIPTIONS
 from accelsim.sim import table
 from accelsim.sim.table import Lanes, Program
 from tests.sim.worlds import tiny_program

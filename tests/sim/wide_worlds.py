@@ -22,7 +22,6 @@ from tests.mapping.mixing_graphs import adapted, difference, exchange, mixed_con
 from tests.mapping.test_expert_properties import draw
 from tests.sim.random_worlds import KINDS, random_graph, random_hardware
 
-
 _GRAPHS_EACH = 4  # on each design, which takes longest to read
 
 

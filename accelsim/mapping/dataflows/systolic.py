@@ -110,7 +110,7 @@ def _plan(product: Product, problem: Problem, record: ProductRecord) -> Plan:
     plan = _fixed(product, problem)
     if plan is not None:
         return plan
-    best, ticks = record.search(product.context.record)
+    best, ticks = record.search(product.context.record, product.context.objective(product.name))
     if ticks == search_kernel.NO_TILE:
         raise _misfit(product, problem)
     if ticks == search_kernel.TOO_LONG:

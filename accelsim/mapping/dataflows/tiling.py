@@ -12,17 +12,15 @@ operand's tile is held while the tiles along the loop that does not index it str
 A cut of K spills partial sums, accumulator wide: written after every tile of K but the last, read back before every
 one but the first; held outputs stay through a box of K. K is the outermost loop, then the boxes of M, then of N.
 
-`boxes`, `passes` and `stream_cycles` say what a plan means; the kernels that find one and lay it out
-(`mapping/kernel.py`) are held to them. Not searched: other loop orders, tiles of unequal size, what stays on chip
-between nodes.
+Plans are found by `mapping/search_kernel.py` and laid out by `mapping/kernel.py`. Not searched: other loop orders,
+tiles of unequal size, what stays on chip between nodes.
 Not modelled: that sums read back must have been written, where fewer tiles than a buffer has copies lie between.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -86,18 +84,6 @@ class Problem:
         return self.tile_bits(role, tile) <= self.capacity_bits[role]
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
-    """Equal tiles along one loop: `count` of `units` grains, `elements` in all. Along K: whether partial sums are
-    read back at the start, and whether results are final at the end."""
-
-    count: int
-    units: int
-    elements: int
-    reads: bool = False
-    final: bool = True
-
-
 class Plan(NamedTuple):
     """The units of a tile along each loop, and the operand that is held."""
 
@@ -105,48 +91,11 @@ class Plan(NamedTuple):
     held: Role
 
 
-def boxes(problem: Problem, axis: Axis, units: int) -> tuple[Box, ...]:
-    """One box, or two where the last tile is smaller."""
-    total = problem.units(axis)
-    count, rest = divmod(total, units)
-    whole = Box(count, units, problem.elements(axis, 0, count * units))
-    if not rest:
-        return (whole,)
-    return (whole, Box(1, rest, problem.elements(axis, count * units, total)))
-
-
-def reduce_boxes(problem: Problem, plan: Plan) -> tuple[Box, ...]:
-    """Boxes of K. Unless results are held, the first and the last tile are boxes of their own."""
-    units, total = plan.tile[Axis.REDUCE], problem.units(Axis.REDUCE)
-    found = boxes(problem, Axis.REDUCE, units)
-    if plan.held != "outputs":
-        starts = list(range(0, total, units))
-        cuts = sorted({0, 1, len(starts) - 1, len(starts)})
-        found = tuple(
-            Box(
-                last - first,
-                min(units, total - first * units),
-                problem.elements(Axis.REDUCE, first * units, last * units),
-            )
-            for first, last in itertools.pairwise(cuts)
-        )
-    return tuple(replace(box, reads=index > 0, final=index == len(found) - 1) for index, box in enumerate(found))
-
-
 def passes(problem: Problem, plan: Plan) -> dict[Role, int]:
     """How often each operand crosses its link; of outputs, how often a result or partial sum is written."""
     tiles = {axis: -(-problem.units(axis) // plan.tile[axis]) for axis in LOOPS}
     cuts = {axis: 1 + bool(problem.units(axis) % plan.tile[axis]) for axis in LOOPS}
     return {role: (cuts if plan.held == role else tiles)[inner] for role, inner in INNER.items()}
-
-
-def stream_cycles(problem: Problem, plan: Plan) -> int:
-    """Cycles of all folds without any wait."""
-    sides = SIDES[problem.array.dataflow]
-    units, total = plan.tile[sides.stream], problem.units(sides.stream)
-    count, rest = divmod(total, units)
-    once = count * problem.array.interval_cycles(units) + (problem.array.interval_cycles(rest) if rest else 0)
-    return problem.batch * problem.units(sides.rows) * problem.units(sides.columns) * once
 
 
 def smallest_misfit(problem: Problem) -> tuple[Role, int] | None:

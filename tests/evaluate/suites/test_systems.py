@@ -127,16 +127,20 @@ def transformer() -> Frame:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in DESIGNS if name != "eyeriss"])
+@pytest.mark.parametrize("name", DESIGNS)
 def test_each_design_runs_a_transformer_with_its_host_where_it_has_one(name: str, transformer: Frame) -> None:
     result = simulate_frames([transformer], design(name))
     assert result.latency_s > 0
 
 
 @pytest.mark.slow
-def test_eyeriss_says_why_it_cannot_hold_a_patch_of_16(transformer: Frame) -> None:
+def test_a_patch_of_16_is_too_wide_for_eyeriss_and_goes_to_its_host(transformer: Frame) -> None:
+    eyeriss = design("eyeriss")
+    patch = next(n for n in simulate_frames([transformer], eyeriss).nodes if n.name == "encoder.patch_embed")
+    assert patch.unit == "host"
+    alone = eyeriss.model_copy(update={"placement": eyeriss.placement.with_items({"conv2d": "array"})})
     with pytest.raises(DoesNotFitError, match=r"needs 32 words, has 12 words .* raise units\.array\.private\.inputs"):
-        simulate_frames([transformer], design("eyeriss"))
+        simulate_frames([transformer], alone)
 
 
 def test_a_single_layer_is_a_model_of_one_node() -> None:
