@@ -60,6 +60,7 @@ models: $(STAMP)
 
 reports: demo
 	$(BIN)/accelsim validate > reports/validation.txt
+	$(BIN)/python -W ignore -m models.claims
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -7,6 +7,7 @@ setup(
         *find_packages(include=["accelsim", "accelsim.*"]),
         "accelsim._shipped.models",
         "accelsim._shipped.models.activity",
+        "accelsim._shipped.models.published",
         "accelsim._shipped.models.weights",
         "accelsim._shipped.hwconfigs",
         "accelsim._shipped.hwconfigs.ablations",
