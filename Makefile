@@ -64,6 +64,7 @@ models: $(STAMP)
 
 reports: demo
 	$(BIN)/accelsim validate > reports/validation.txt
+	$(BIN)/python -W ignore -m models.claims
 	@for name in $(SYSTEMS); do rm -rf build/accuracy-$$name; \
 		$(BIN)/accelsim sweep accuracy-$$name --jobs 2 --out build/accuracy-$$name && \
 		$(BIN)/accelsim pareto build/accuracy-$$name --color model --plot reports/accuracy-$$name.svg \

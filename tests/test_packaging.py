@@ -25,7 +25,7 @@ def test_nothing_lies_outside_the_package(built: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["models", "hwconfigs"])
 def test_every_shipped_file_is_in_the_wheel(built: Path, folder: str) -> None:
-    left_out = {"__pycache__", "train", "data", "claims"}  # these need a checkout
+    left_out = {"__pycache__", "train", "data", "claims"}  # what is trained, and pages made, in a checkout alone
     wanted = {
         path.relative_to(ROOT / folder)
         for path in (ROOT / folder).rglob("*")

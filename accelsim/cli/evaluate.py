@@ -74,6 +74,7 @@ def evaluate(
     """
     given = parsed_settings(arguments, option="-a", example="top_k=1")
     from accelsim.evaluate.accuracy import accuracy, named_models
+    from accelsim.evaluate.metrics import notes_on
     from accelsim.report.accuracy import accuracy_json, accuracy_table
     from accelsim.results.accuracy import AccuracyRow, accuracy_csv, append_accuracy, read_accuracy
 
@@ -102,7 +103,7 @@ def evaluate(
     elif form == "csv":
         print_text(accuracy_csv(rows))
     else:
-        print_report((), [accuracy_table(rows)])
+        print_report((), [accuracy_table(rows, notes_on(row.metric for row in rows))])
     apart = [f"{row.model} ({row.task})" for row in rows if row.precision == "float32" and row.agrees is False]
     if apart:
         raise ToleranceError(f"PyTorch's metric is another one: {', '.join(apart)}")

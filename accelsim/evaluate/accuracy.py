@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from accelsim.engine import compile
 from accelsim.errors import InputError, did_you_mean
 from accelsim.evaluate.data import Data, Split, load_data
 from accelsim.evaluate.load import load_model
-from accelsim.evaluate.metrics import Array, Rows, Task, metric_of
-from accelsim.evaluate.peers import Peer, chosen_peers, peer_outputs
+from accelsim.evaluate.metrics import Rows, metric_of
+from accelsim.evaluate.peers import chosen_peers
+from accelsim.evaluate.predictions import Counting, Outputs, in_engine, in_torch, largest_magnitudes, uncounted
 from accelsim.evaluate.simulate import Progress, silent
 from accelsim.frontends.catalogue import LoadedModel, ModelSpec, catalogue, find_model
 from accelsim.frontends.inputs import input_options
 from accelsim.ir import Graph
-from accelsim.passes.precision import FULL, Ranges, deployed, parse_precision, precision_name
+from accelsim.passes.precision import FULL, deployed, parse_precision, precision_name
 from accelsim.results.accuracy import AccuracyRow
 from accelsim.version import VERSION
 
@@ -36,65 +34,7 @@ BATCH = 32
 CALIBRATION = 128
 """Training samples whose largest magnitudes set the scales of whole numbers."""
 
-Counting = Callable[[int], AbstractContextManager[Callable[[int], None]]]
-"""Called with the number of samples to come; hands out the function that counts those that are done."""
-
-
-def uncounted(total: int) -> AbstractContextManager[Callable[[int], None]]:
-    """Samples that nobody counts."""
-    return nullcontext(lambda samples: None)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What is evaluated: a model and its data, of which split and how many samples, with which builder arguments."""
-
-    spec: ModelSpec
-    data: Data
-    split: Split
-    arguments: Mapping[str, object]
-    batch: int | None
-
-    @property
-    def variant(self) -> str:
-        return ";".join(f"{name}={value}" for name, value in sorted(self.arguments.items()))
-
-    def key(self, task: str, graph: Graph, precision: str) -> tuple[str | int, ...]:
-        """The `AccuracyRow.key` of the row that answers for a task."""
-        split = self.split
-        settings = (self.spec.name, self.variant, task, precision, self.data.name, split.name, len(split))
-        return (*settings, _digest(graph), split.digest)
-
-    def row(self, task: Task, graph: Graph, precision: str, counts: Rows) -> AccuracyRow:
-        """The row of a task from the counts of all samples."""
-        metric = metric_of(task)
-        return AccuracyRow(
-            model=self.spec.name,
-            variant=self.variant,
-            task=task.name,
-            precision=precision,
-            metric=metric.name,
-            value=_score(task, counts),
-            standard_error=metric.standard_error(counts),
-            unit=metric.unit,
-            higher_is_better=metric.higher_is_better,
-            torch=None,
-            data=self.data.name,
-            split=self.split.name,
-            samples=len(self.split),
-            weights=_digest(graph),
-            data_digest=self.split.digest,
-            accelsim=VERSION,
-        )
-
-    def load(self, task: str | None) -> LoadedModel:
-        """The model for one of its own tasks, in batches."""
-        if self.spec.is_onnx:
-            return load_model(str(self.spec.file), options=input_options(None, self.batch))
-        batch = self.batch or (BATCH if self.spec.data else None)
-        given = {**self.arguments, **({"batch": min(batch, len(self.split))} if batch else {})}
-        name = f"{self.spec.file}:{self.spec.builder}" if ":" in self.spec.name else self.spec.name
-        return load_model(name, task=task, arguments=given)
+Key = tuple[str | int, ...]
 
 
 def accuracy(
@@ -126,39 +66,38 @@ def accuracy(
         raise InputError(f"{model}: the catalogue names no data for it; say which")
     found = data if isinstance(data, Data) else load_data(data or own_data)
     task = task or (own_task if found.name == own_data else "") or None
+    named = tuple(dict.fromkeys(map(precision_name, precisions)))
+    for precision in named:
+        if precision != FULL:
+            parse_precision(precision)
+    _check_peer(spec, against)
     samples = found.split(split)
-    named = tuple(dict.fromkeys(precision_name(text) for text in precisions))
-    for name in named:
-        if name != FULL:
-            parse_precision(name)
-    peer = _peer(spec, against)
-    asked = _Asked(spec, found, samples.head(limit) if limit else samples, arguments or {}, batch)
+    asked = _Asked(spec, found, samples.head(limit) if limit else samples, arguments or {}, batch, threads, progress)
     answered = {row.key: row for row in known}
     rows: list[AccuracyRow] = []
     for own, labelled in _runs(spec, found, task):
         progress(f"loading {spec.name}{f' ({own})' if own else ''}")
         loaded = asked.load(own)
         tasks = _outputs(loaded, found, labelled)
-        theirs: dict[str, float] | None = None
+        theirs: dict[str, float] = {}
         for precision in named:
             done = [answered.get(asked.key(name, loaded.graph, precision)) for name in tasks.values()]
-            if all(row is not None and (peer is None or row.torch is not None) for row in done):
-                rows += (row for row in done if row is not None)
+            complete = [row for row in done if row is not None and (against is None or row.torch is not None)]
+            if len(complete) == len(tasks):
+                rows += complete
                 continue
-            graph = _at_precision(asked, loaded.graph, precision, threads, progress)
+            graph = asked.at_precision(loaded.graph, precision)
             progress(f"running {len(asked.split):,} samples in {precision}")
-            ours = _measured(asked, tasks, _engine_outputs(graph, asked.split, threads, counting))
-            if peer is not None and theirs is None:
-                progress(f"running {len(asked.split):,} samples in {peer.name}")
-                made = _peer_scores(asked, loaded, peer, tasks)
-                theirs = {name: _score(found.task(name), counts) for name, counts in made.items()}
+            ours = asked.measured(tasks, in_engine(graph, asked.split, threads=threads, counting=counting))
+            if against is not None and not theirs:
+                progress(f"running {len(asked.split):,} samples in {against}")
+                theirs = _scores(found, asked.measured(tasks, in_torch(loaded, asked.split)))
             for name, counts in ours.items():
-                one = asked.row(found.task(name), loaded.graph, precision, counts)
-                rows.append(one if theirs is None else replace(one, torch=theirs[name]))
+                rows.append(replace(asked.row(name, loaded.graph, precision, counts), torch=theirs.get(name)))
     return tuple(rows)
 
 
-def named_models(words: Sequence[str]) -> tuple[str, ...]:
+def named_models(words: Iterable[str]) -> tuple[str, ...]:
     """Names as they are; a word with wildcards stands for the models of the catalogue that name their data.
 
     Raises InputError for one that fits none.
@@ -171,6 +110,94 @@ def named_models(words: Sequence[str]) -> tuple[str, ...]:
             raise InputError(f"no model with data fits '{word}'{did_you_mean(word.strip('*'), trained)}")
         found += fitting
     return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is evaluated: a model and its data, of which split and how many samples, with which builder arguments."""
+
+    spec: ModelSpec
+    data: Data
+    split: Split
+    arguments: Mapping[str, object]
+    batch: int | None
+    threads: int
+    progress: Progress
+
+    @property
+    def variant(self) -> str:
+        return ";".join(f"{name}={value}" for name, value in sorted(self.arguments.items()))
+
+    def load(self, task: str | None) -> LoadedModel:
+        """The model for one of its own tasks, in batches."""
+        if self.spec.is_onnx:
+            return load_model(str(self.spec.file), options=input_options(None, self.batch))
+        batch = self.batch or (BATCH if self.spec.data else None)
+        given = {**self.arguments, **({"batch": min(batch, len(self.split))} if batch else {})}
+        name = f"{self.spec.file}:{self.spec.builder}" if ":" in self.spec.name else self.spec.name
+        return load_model(name, task=task, arguments=given)
+
+    def at_precision(self, graph: Graph, precision: str) -> Graph:
+        """The graph with the rounding of a precision in it; ranges come from training samples."""
+        if precision == FULL:
+            return graph
+        chosen, bare = parse_precision(precision), deployed(graph)
+        watched = chosen.observed(bare)
+        if not watched:
+            return chosen.rounded(bare, {})
+        seen = self.data.split("train").head(CALIBRATION)
+        self.progress(f"calibrating {len(watched)} tensors on {len(seen)} training samples")
+        return chosen.rounded(bare, largest_magnitudes(bare, seen, watched, threads=self.threads))
+
+    def measured(self, tasks: Mapping[str, str], outputs: Iterator[Outputs]) -> dict[str, Rows]:
+        """Counts of each sample by task."""
+        found: dict[str, list[Rows]] = {name: [] for name in tasks.values()}
+        first = 0
+        for made in outputs:
+            last = first + len(next(iter(made.values())))
+            for output, name in tasks.items():
+                task, label = self.data.task(name), self.split.labels[name][first:last]
+                found[name].append(metric_of(task).rows(made[output], label, task))
+            first = last
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
+    def key(self, task: str, graph: Graph, precision: str) -> Key:
+        """The `AccuracyRow.key` of the row that answers for a task."""
+        split = self.split
+        settings = (self.spec.name, self.variant, task, precision, self.data.name, split.name, len(split))
+        return (*settings, _digest(graph), split.digest)
+
+    def row(self, task: str, graph: Graph, precision: str, counts: Rows) -> AccuracyRow:
+        """The row of a task from the counts of all samples."""
+        metric = metric_of(self.data.task(task))
+        return AccuracyRow(
+            model=self.spec.name,
+            variant=self.variant,
+            task=task,
+            precision=precision,
+            metric=metric.name,
+            value=metric.score(counts.sum(axis=0)),
+            standard_error=metric.standard_error(counts),
+            unit=metric.unit,
+            higher_is_better=metric.higher_is_better,
+            torch=None,
+            data=self.data.name,
+            split=self.split.name,
+            samples=len(self.split),
+            weights=_digest(graph),
+            data_digest=self.split.digest,
+            accelsim=VERSION,
+        )
+
+
+def _check_peer(spec: ModelSpec, against: str | None) -> None:
+    if against is None:
+        return
+    if against != "torch":
+        raise InputError(f"accuracy is compared with torch, not with '{against}'")
+    if spec.is_onnx:
+        raise InputError(f"{spec.file}: torch does not run ONNX files; leave the comparison out")
+    chosen_peers((against,))
 
 
 def _runs(spec: ModelSpec, data: Data, task: str | None) -> list[tuple[str | None, str | None]]:
@@ -205,99 +232,9 @@ def _outputs(loaded: LoadedModel, data: Data, labelled: str | None) -> dict[str,
     return {output: name for output, name in zip(outputs, own, strict=True) if name in data.tasks}
 
 
-def _at_precision(asked: _Asked, graph: Graph, precision: str, threads: int, progress: Progress) -> Graph:
-    """The graph with the rounding of a precision in it; ranges come from training samples."""
-    if precision == FULL:
-        return graph
-    chosen, bare = parse_precision(precision), deployed(graph)
-    watched = chosen.observed(bare)
-    if not watched:
-        return chosen.rounded(bare, {})
-    seen = asked.data.split("train").head(CALIBRATION)
-    progress(f"calibrating {len(watched)} tensors on {len(seen)} training samples")
-    return chosen.rounded(bare, _ranges(bare, seen, watched, threads))
-
-
-def _ranges(graph: Graph, split: Split, watched: Sequence[str], threads: int) -> Ranges:
-    executable = compile(graph, threads=threads)
-    largest = dict.fromkeys(watched, 0.0)
-    for inputs, count in batches(graph, split):
-        for name, array in executable(inputs, keep=watched).kept.items():
-            kept = array[:count] if len(array) == batch_of(graph) else array
-            largest[name] = max(largest[name], float(np.abs(kept).max(initial=0.0)))
-    return largest
-
-
-def batch_of(graph: Graph) -> int:
-    """How many samples a run of the graph takes."""
-    return graph.tensors[graph.inputs[0]].shape[0]
-
-
-def batches(graph: Graph, split: Split) -> Iterator[tuple[dict[str, Array], int]]:
-    """The split as inputs of the graph, and how many samples are new; the last batch repeats its last sample.
-
-    Raises InputError for inputs that the split lacks or has in other shapes.
-    """
-    size = batch_of(graph)
-    for name in graph.inputs:
-        if name not in split.inputs:
-            raise InputError(f"input '{name}' is not in split '{split.name}'{did_you_mean(name, split.inputs)}")
-        given, wanted = split.inputs[name].shape[1:], graph.tensors[name].shape
-        if (size, *given) != wanted:
-            raise InputError(f"input '{name}' is {list(wanted)}, a sample of split '{split.name}' {list(given)}")
-    for first in range(0, len(split), size):
-        rows = np.minimum(np.arange(first, first + size), len(split) - 1)
-        kinds = {name: str(graph.tensors[name].dtype) for name in graph.inputs}
-        yield (
-            {name: split.inputs[name][rows].astype(kind) for name, kind in kinds.items()},
-            min(size, len(split) - first),
-        )
-
-
-def _engine_outputs(graph: Graph, split: Split, threads: int, counting: Counting) -> Iterator[dict[str, Array]]:
-    executable = compile(graph, threads=threads)
-    with counting(len(split)) as done:
-        for inputs, count in batches(graph, split):
-            yield {name: array[:count] for name, array in executable(inputs).outputs.items()}
-            done(count)
-
-
-def _measured(asked: _Asked, tasks: Mapping[str, str], outputs: Iterator[dict[str, Array]]) -> dict[str, Rows]:
-    """Counts of each sample by task."""
-    found: dict[str, list[Rows]] = {name: [] for name in tasks.values()}
-    first = 0
-    for made in outputs:
-        last = first + len(next(iter(made.values())))
-        for output, name in tasks.items():
-            task, label = asked.data.task(name), asked.split.labels[name][first:last]
-            found[name].append(metric_of(task).rows(made[output], label, task))
-        first = last
-    return {name: np.concatenate(parts) for name, parts in found.items()}
-
-
-def _peer(spec: ModelSpec, against: str | None) -> Peer | None:
-    if against is None:
-        return None
-    if against != "torch" or spec.is_onnx:
-        raise InputError(f"{spec.name}: accuracy is compared with torch, for models that it can build, not {against}")
-    chosen_peers((against,))
-    return OUTPUTS_IN_TORCH
-
-
-OUTPUTS_IN_TORCH = Peer("torch", "accelsim.frontends.torch_outputs", ("torch",), "torch")
-
-
-def _peer_scores(asked: _Asked, loaded: LoadedModel, peer: Peer, tasks: Mapping[str, str]) -> dict[str, Rows]:
-    given = list(batches(loaded.graph, asked.split))
-    with TemporaryDirectory(prefix="accelsim-accuracy-") as folder:
-        made = peer_outputs(loaded, peer, [inputs for inputs, _ in given], Path(folder))
-        cut = ({n: array[:count] for n, array in out.items()} for out, (_, count) in zip(made, given, strict=True))
-        return _measured(asked, tasks, cut)
+def _scores(data: Data, counts: Mapping[str, Rows]) -> dict[str, float]:
+    return {name: metric_of(data.task(name)).score(rows.sum(axis=0)) for name, rows in counts.items()}
 
 
 def _digest(graph: Graph) -> str:
     return graph.weights_digest[:16]
-
-
-def _score(task: Task, counts: Rows) -> float:
-    return metric_of(task).score(counts.sum(axis=0))

@@ -23,7 +23,7 @@ one assignment of that benchmark, so numbers compare with each other and not wit
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Metric:
-    """A number for a kind of task. `unit` is empty for shares and for what has that of its labels."""
+    """A number for a kind of task. `unit` is empty for shares and for what has that of its labels.
+
+    `note` says how it is defined where others define it otherwise.
+    """
 
     name: str
     unit: str
@@ -65,6 +68,7 @@ class Metric:
     gather: Callable[[Array, Array, Task], Rows]
     score: Callable[[Rows], float]
     needs_classes: bool = False
+    note: str = ""
 
     def rows(self, prediction: Array, label: Array, task: Task) -> Rows:
         """Counts [B, ...] of a batch. Raises InputError where prediction and label do not fit together."""
@@ -81,6 +85,12 @@ class Metric:
             drawn = np.bincount(rng.integers(len(flat), size=len(flat)), minlength=len(flat))
             scores.append(self.score((drawn @ flat).reshape(rows.shape[1:])))
         return float(np.std(scores))
+
+
+def notes_on(names: Iterable[str]) -> tuple[str, ...]:
+    """What to say about the metrics of these names."""
+    known = {metric.name: metric.note for metric in METRICS.values() if metric.note}
+    return tuple(known[name] for name in dict.fromkeys(names) if name in known)
 
 
 def metric_of(task: Task) -> Metric:
@@ -221,11 +231,15 @@ def _need(fits: bool, task: Task, array: Array, wanted: str, what: str = "predic
         raise InputError(f"task '{task.name}' ({task.kind}): {what} are {list(array.shape)}, need {wanted}")
 
 
+_ODS_NOTE = (
+    f"odsF is the best F over {len(THRESHOLDS)} thresholds from {THRESHOLDS[0]} to {THRESHOLDS[-1]}, one for all "
+    f"images; edges match within {TOLERANCE} of the diagonal unless the data say otherwise, and are not thinned."
+)
 METRICS: Mapping[str, Metric] = {
     "classification": Metric("accuracy", "", True, _accuracy_rows, _share, needs_classes=True),
     "segmentation": Metric("mIoU", "", True, _overlap_rows, _mean_overlap, needs_classes=True),
     "depth": Metric("RMSE", "", False, _squared_rows, _root_mean),
     "normals": Metric("mean angular error", "deg", False, _angle_rows, _mean),
-    "edges": Metric("odsF", "", True, _edge_rows, _best_f),
+    "edges": Metric("odsF", "", True, _edge_rows, _best_f, note=_ODS_NOTE),
 }
 """The metric of each kind of task."""

@@ -150,16 +150,20 @@ def _fixed_point(to: OnnxNodes, node: Node) -> None:
 
     scale, least, most = like("scale", 2.0**fraction), like("low", low), like("high", high)
     steps = to.add("Mul", [x, scale], f"{y}/steps")
+    stored = to.add("Round" if node.attrs["rounding"] == "nearest-even" else "Floor", [steps], f"{y}/whole")
     if node.attrs["rounding"] == "nearest-up":
-        steps = to.add("Add", [steps, like("half", 0.5)], f"{y}/raised")
-    steps = to.add("Round" if node.attrs["rounding"] == "nearest-even" else "Floor", [steps], f"{y}/rounded")
+        rest = to.add("Sub", [steps, stored], f"{y}/rest")
+        raised = to.add("GreaterOrEqual", [rest, like("half", 0.5)], f"{y}/raised")
+        stored = to.add(
+            "Where", [raised, to.add("Add", [stored, like("one", 1.0)], f"{y}/next"), stored], f"{y}/rounded"
+        )
     if node.attrs["overflow"] == "wrap":
         span = like("span", high - low + 1)
-        spans = to.add("Div", [to.add("Sub", [steps, least], f"{y}/above"), span], f"{y}/spans")
-        turns = to.add("Mul", [to.add("Floor", [spans], f"{y}/whole"), span], f"{y}/turns")
-        wrapped = to.add("Sub", [steps, turns], f"{y}/wrapped")
-        steps = to.add("Where", [to.add("IsInf", [steps], f"{y}/infinite"), steps, wrapped], f"{y}/finite")
-    to.add("Div", [to.add("Clip", [steps, least, most], f"{y}/stored"), scale], y)
+        spans = to.add("Div", [to.add("Sub", [stored, least], f"{y}/above"), span], f"{y}/spans")
+        turns = to.add("Mul", [to.add("Floor", [spans], f"{y}/times"), span], f"{y}/turns")
+        wrapped = to.add("Sub", [stored, turns], f"{y}/wrapped")
+        stored = to.add("Where", [to.add("IsInf", [stored], f"{y}/infinite"), stored, wrapped], f"{y}/finite")
+    to.add("Div", [to.add("Clip", [stored, least, most], f"{y}/stored"), scale], y)
 
 
 NETWORK_FORMS: Mapping[str, Emit] = {

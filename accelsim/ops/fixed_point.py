@@ -21,10 +21,17 @@ from accelsim.ops.operands import Operands, required
 from accelsim.ops.spec import REQUIRED, Array, Attrs, MaybeArrays, MaybeTensors, OpSpec, WorkInput
 
 _OP = "fixed_point"
-_HALF = 0.5
+
+
+def _half_up(steps: Array) -> Array:
+    """Not floor(steps + 1/2), whose sum rounds just below a half."""
+    whole = np.floor(steps)
+    return np.asarray(whole + (steps - whole >= 0.5).astype(steps.dtype))
+
+
 ROUNDINGS: Mapping[str, Callable[[Array], Array]] = {
     "floor": np.floor,
-    "nearest-up": lambda steps: np.asarray(np.floor(steps + steps.dtype.type(_HALF))),
+    "nearest-up": _half_up,
     "nearest-even": np.rint,
 }
 OVERFLOWS = ("wrap", "saturate")

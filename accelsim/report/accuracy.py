@@ -10,8 +10,8 @@ from accelsim.report.table import Table
 from accelsim.results.accuracy import AccuracyRow
 
 
-def accuracy_table(rows: Sequence[AccuracyRow]) -> Table:
-    """One line a row; PyTorch's column only where it was asked for."""
+def accuracy_table(rows: Sequence[AccuracyRow], notes: Sequence[str] = ()) -> Table:
+    """One line a row; PyTorch's column only where it was asked for. `notes` on the metrics stand below."""
     compared = any(row.torch is not None for row in rows)
     headings = (
         "model",
@@ -22,12 +22,9 @@ def accuracy_table(rows: Sequence[AccuracyRow]) -> Table:
         ">+-",
         *((">torch", "against torch") if compared else ()),
     )
-    first = rows[0]
-    note = (
-        f"{first.samples:,} samples of {first.data} ({first.split}). +- is the standard error from resampling them. "
-        "Shares are from 0 to 1."
-    )
-    return Table("", headings, tuple(_cells(row, compared) for row in rows), note)
+    sets = dict.fromkeys(f"{row.samples:,} samples of {row.data} ({row.split})" for row in rows)
+    note = f"{', '.join(sets)}. +- is the standard error from resampling them. Shares are from 0 to 1."
+    return Table("", headings, tuple(_cells(row, compared) for row in rows), " ".join((note, *notes)))
 
 
 def _cells(row: AccuracyRow, compared: bool) -> tuple[str, ...]:

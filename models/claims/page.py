@@ -74,7 +74,7 @@ def markdown(page: Page) -> str:
 
 
 _NEVER_MIXED = (
-    "Numbers of papers, for comparison; none of them went into the simulation. quoted: read in the paper. third-party: "
+    "Numbers of papers, for comparison; no simulated number stands among them. quoted: read in the paper. third-party: "
     "read elsewhere. unverified: remembered or contradicted. derived: arithmetic on quoted numbers."
 )
 
@@ -112,13 +112,13 @@ def _draw(figure: Figure, path: Path) -> None:
     axes.set_yticks(range(len(bars)), [bar.label for bar in bars], fontsize=8)
     if figure.log:
         axes.set_xscale("log")
-    low, high = axes.get_xlim()
-    axes.set_xlim(low, high * (2.0 if figure.log else 1.08))
+    values = [bar.value for bar in bars if bar.value]
+    axes.set_xlim(min(values) / 5 if figure.log else 0, max(values) * (3.0 if figure.log else 1.15))
     axes.set_xlabel(figure.unit)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(figure.title, loc="left", fontsize=10)
     kinds = [Patch(color=_OURS, label="simulated")]
     if any(bar.published for bar in bars):
         kinds.append(Patch(facecolor="none", edgecolor=_THEIRS, hatch="////", label="published"))
-    axes.legend(handles=kinds, loc="lower right", frameon=False, fontsize=8)
+    canvas.legend(handles=kinds, loc="outside lower right", ncols=2, frameon=False, fontsize=8)
     canvas.savefig(path, format="png", metadata={"Software": None})

@@ -33,7 +33,8 @@ def page() -> Page:
         found=(
             "folded into the weights, which is exact, a difference costs nothing; as a product of its own it takes "
             f"{100 * (slower[ARRAY] - 1):.0f} % more time on {ARRAY}. The depthwise layers of the large kernels are "
-            f"{100 * macs / array.macs:.2f} % of the operations and {100 * cycles / _total(array):.0f} % of the cycles there."
+            f"{100 * macs / array.macs:.2f} % of the operations and {100 * cycles / _total(array):.0f} % of the "
+            "cycles there."
         ),
         sections=(
             section(
@@ -57,9 +58,9 @@ def page() -> Page:
             section(
                 f"The cascade of large kernels on {ARRAY}",
                 "A depthwise layer is one small product a channel: 25 or 49 weights in one of 128 columns, so at most "
-                "0.15 % and 0.3 % of the array work, and 5x5 takes as many cycles as 7x7, because both fit the 128 rows "
-                f"once. In the cascades the depthwise layers are {100 * macs / rest[0]:.1f} % of the operations and "
-                f"{100 * cycles / rest[1]:.1f} % of the cycles; a 1x1 of many more operations fills the array.",
+                "0.15 % and 0.3 % of the array work, and 5x5 takes as many cycles as 7x7, because both fit the 128 "
+                f"rows once. In the cascades the depthwise layers are {100 * macs / rest[0]:.1f} % of the operations "
+                f"and {100 * cycles / rest[1]:.1f} % of the cycles; a 1x1 of many more operations fills the array.",
                 table(
                     ("layer", "MMAC", "thousand cycles", "array busy, %"), [_row(node) for node in kernels if node.macs]
                 ),

@@ -38,7 +38,7 @@ def page() -> Page:
     levels = {name: _sparse(merged, pattern) for name, pattern in LEVELS.items()}
     first = latency[HARDWARE[0]]
     base = first["frozen base, all heads"]
-    change = {name: 100 * (seconds / base - 1) for name, seconds in first.items()}
+    alone, pruned, beside, merged_change = (f"{100 * (first[name] / base - 1):+.1f} %" for name in list(FORMS)[1:])
     return Page(
         name="pruning_adapter",
         title="Pruning-Adapter: latency against adapters alone and pruning alone",
@@ -47,9 +47,8 @@ def page() -> Page:
             "(stated without numbers that could be read)."
         ),
         found=(
-            f"on {HARDWARE[0]}, of the base's latency: adapters alone {change['adapters alone, beside the base']:+.1f} %, "
-            f"pruning alone {change['pruning alone']:+.1f} %, both {change['both, adapters beside']:+.1f} % with adapters "
-            f"beside and {change['both, adapters merged']:+.1f} % merged. Merging takes back what adapters cost; the "
+            f"on {HARDWARE[0]}, against the latency of the base: adapters alone {alone}, pruning alone {pruned}, both "
+            f"{beside} with adapters beside and {merged_change} merged. Merging takes back what adapters cost; the "
             "saving is that of pruning, and no more than the 10.5 % of the operations that 43 of 144 heads are."
         ),
         sections=(

@@ -1,4 +1,4 @@
-"""Published points: what papers print, with the source and how far it can be trusted. Never mixed with measured numbers.
+"""Published points: what papers print, with the source and how far it can be trusted; never mixed with measured ones.
 
 A file of models/published holds the points of a system and of what its paper compares with. Confidence:
 quoted (read in the paper itself), third-party (read in a later paper, a table of a repository or a leaderboard),

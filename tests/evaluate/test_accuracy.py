@@ -143,3 +143,13 @@ def test_the_calibration_looks_at_training_samples_only(model: str, data: Path) 
     assert before.data_digest == after.data_digest
     assert load_model(model).graph.weights_digest.startswith(after.weights)
     assert before.value != after.value
+
+
+def test_an_exported_model_has_the_metric_of_its_source(model: str, data: Path, tmp_path: Path) -> None:
+    (row,) = accuracy(model, data)
+    path = tmp_path / "network.onnx"
+    accelsim.export_onnx(load_model(model, arguments={"batch": 10}).graph, path)
+    (exported,) = accuracy(str(path), data)
+    assert exported.value == row.value
+    with pytest.raises(InputError, match="torch does not run ONNX files"):
+        accuracy(str(path), data, against="torch")

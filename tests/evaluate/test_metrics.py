@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import InputError
-from accelsim.evaluate.metrics import METRICS, Array, Task, metric_of, score
+from accelsim.evaluate.metrics import METRICS, Array, Task, metric_of, notes_on, score
 
 DIGITS = Task("digits", "classification", classes=3)
 SEMSEG = Task("semseg", "segmentation", classes=3, ignore=255)
@@ -126,6 +126,12 @@ def test_the_standard_error_of_a_share_is_that_of_a_binomial() -> None:
     prediction = one_hot(np.arange(400) % 4 // 3, 3)  # three quarters are right
     error = METRICS["classification"].standard_error(METRICS["classification"].rows(prediction, label, DIGITS))
     assert error == pytest.approx(math.sqrt(0.75 * 0.25 / 400), rel=0.2)
+
+
+def test_the_definition_of_odsf_is_told() -> None:
+    (note,) = notes_on(["accuracy", "odsF", "odsF"])
+    assert "99 thresholds from 0.01 to 0.99" in note
+    assert "within 0.0075 of the diagonal" in note
 
 
 def test_shapes_that_do_not_fit_are_named() -> None:

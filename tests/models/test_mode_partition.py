@@ -48,6 +48,7 @@ def total(model: nn.Module) -> Tensor:
         return sum(model(x).square().mean() for x in batches())
 
 
+@pytest.mark.slow
 def test_the_elements_kept_dynamic_are_those_whose_change_moves_the_loss_most() -> None:
     model = network()
     moved = []

