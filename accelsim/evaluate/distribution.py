@@ -10,9 +10,10 @@ import numpy as np
 
 from accelsim.engine import compile
 from accelsim.errors import InputError, UnsupportedError
-from accelsim.evaluate.accuracy import ALL, Counting, batches, uncounted
+from accelsim.evaluate.accuracy import ALL
 from accelsim.evaluate.data import Split, load_data
 from accelsim.evaluate.load import load_model
+from accelsim.evaluate.predictions import Counting, batches, uncounted
 from accelsim.evaluate.simulate import Progress, hardware_for, silent
 from accelsim.frontends.catalogue import LoadedModel
 from accelsim.frontends.inputs import InputOptions

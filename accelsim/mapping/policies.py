@@ -9,8 +9,8 @@ from accelsim.mapping.adapters import adapter_nests
 from accelsim.mapping.arranged import Arranged
 from accelsim.mapping.context import Context
 from accelsim.mapping.differences import difference_nests, exchange_nests
-from accelsim.mapping.packed_experts import packed_nests
 from accelsim.mapping.mixed_kernels import kernel_nests
+from accelsim.mapping.packed_experts import packed_nests
 
 _ARRANGES: Mapping[str, Callable[[Context, Node, tuple[LoopNest, ...]], Arranged]] = {
     "adapted_linear": adapter_nests,

@@ -1,11 +1,11 @@
 """A bound on the time of frames over all routings, and a routing that comes near it.
 
-The timeline is made of max and + of durations (`mapping/timeline_kernel.py`), so to let a piece of it wait until everything before
-has ended and all servers are free makes nothing end earlier. A frame therefore takes no longer than the sum of its
-pieces, each from such a rest to the next, where a piece is an expert with its queue, or what runs between two routed
-nodes. A piece starts with its first weights on chip where they may be prefetched, and ends when it has prefetched
-those of the next. How long the expert of a queue takes is simulated for every length; which queues make the largest
-sum is a knapsack, solved exactly: each token takes `top_k` experts, and each of them once.
+The timeline is made of max and + of durations (`mapping/timeline_kernel.py`), so to let a piece of it wait until
+everything before has ended and all servers are free makes nothing end earlier. A frame therefore takes no longer than
+the sum of its pieces, each from such a rest to the next, where a piece is an expert with its queue, or what runs
+between two routed nodes. A piece starts with its first weights on chip where they may be prefetched, and ends when it
+has prefetched those of the next. How long the expert of a queue takes is simulated for every length; which queues make
+the largest sum is a knapsack, solved exactly: each token takes `top_k` experts, and each of them once.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from accelsim.ir import Activity, FrozenMap, Routing
 from accelsim.mapping.experts import EXPERT_LOADS, POLICIES, ExpertWork
 from accelsim.mapping.lower import lower
 from accelsim.mapping.stage import Stage
+from accelsim.mapping.timeline_kernel import LATENCY
 from accelsim.mapping.view import Workload
 from accelsim.sim.assemble import assemble
 from accelsim.sim.assumption import routed_nodes, uniform
-from accelsim.mapping.timeline_kernel import LATENCY
 from accelsim.sim.segment_kernel import run_segment
 from accelsim.sim.timing import Frame, Timing, of_frame, time_frames
 
