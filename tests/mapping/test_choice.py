@@ -81,7 +81,7 @@ def test_units_that_cannot_run_it_are_told_one_by_one(tmp_path: Path) -> None:
     vectors = hardware.units.with_items({"zero": hardware.units["vector"]})
     placement = hardware.placement.with_items({"linear": ("vector", "zero")})
     without = hardware.model_copy(update={"units": vectors, "placement": placement})
-    with pytest.raises(UnsupportedError, match=r"none of the units vector, zero .*is a vector unit"):
+    with pytest.raises(UnsupportedError, match=r"none of the units vector, zero .*makes no products"):
         _unit(without, 4, 4, 4)
 
 
