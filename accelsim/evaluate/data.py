@@ -76,22 +76,29 @@ class Data:
         if name not in SPLITS:
             raise InputError(f"'{name}' is not a split{did_you_mean(name, SPLITS)}")
         path = self.folder / f"{name}.npz"
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {key: stored[key] for key in stored.files}
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file; run `make data`") from None
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path}: not an .npz of arrays: {error}; remove it and run `make data`") from None
-        inputs = {key: array for key, array in arrays.items() if not key.startswith(LABEL)}
-        labels = {key.removeprefix(LABEL): array for key, array in arrays.items() if key.startswith(LABEL)}
-        counts = {len(array) if array.ndim else 0 for array in arrays.values()}
-        if not inputs or len(counts) != 1 or 0 in counts:
-            raise InputError(f"{path}: needs inputs, and as many samples in each array; got {sorted(counts)}")
+        found = read_split(path, name, remedy="; run `make data`")
         for task in self.tasks:
-            if task not in labels:
+            if task not in found.labels:
                 raise InputError(f"{path}: no labels '{LABEL}{task}', which {DESCRIPTION} promises; run `make data`")
-        return Split(name, FrozenMap(inputs), FrozenMap(labels))
+        return found
+
+
+def read_split(path: Path, name: str, *, remedy: str = "") -> Split:
+    """The inputs and labels of an .npz file. Raises InputError, which ends in `remedy`, for a file that is absent or
+    damaged, or whose arrays differ in their number of samples."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in stored.files}
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file{remedy}") from None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not an .npz of arrays: {error}{remedy and f'; remove it{remedy}'}") from None
+    inputs = {key: array for key, array in arrays.items() if not key.startswith(LABEL)}
+    labels = {key.removeprefix(LABEL): array for key, array in arrays.items() if key.startswith(LABEL)}
+    counts = {len(array) if array.ndim else 0 for array in arrays.values()}
+    if not inputs or len(counts) != 1 or 0 in counts:
+        raise InputError(f"{path}: needs inputs, and as many samples in each array; got {sorted(counts)}")
+    return Split(name, FrozenMap(inputs), FrozenMap(labels))
 
 
 def load_data(data: str | Path) -> Data:

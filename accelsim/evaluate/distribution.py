@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from accelsim.engine import compile
-from accelsim.errors import InputError, UnsupportedError
+from accelsim.errors import UnsupportedError
 from accelsim.evaluate.accuracy import ALL
-from accelsim.evaluate.data import Split, load_data
+from accelsim.evaluate.data import Split, load_data, read_split
 from accelsim.evaluate.load import load_model
 from accelsim.evaluate.predictions import Counting, batches, uncounted
 from accelsim.evaluate.simulate import Progress, hardware_for, silent
 from accelsim.frontends.catalogue import LoadedModel
 from accelsim.frontends.inputs import InputOptions
 from accelsim.hw.schema import Hardware
-from accelsim.ir import Activity, FrozenMap
+from accelsim.ir import Activity
 from accelsim.results.distribution import Distribution, SampleTimes
 from accelsim.sim.assumption import routed_nodes
 from accelsim.sim.timing import Frame, time_frames
@@ -76,17 +73,7 @@ def _samples(data: str | Path, split: str) -> tuple[str, Split]:
     if path.suffix != ".npz":
         found = load_data(data)
         return found.name, found.split(split)
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not an .npz of arrays: {error}") from None
-    counts = {len(array) if array.ndim else 0 for array in arrays.values()}
-    if len(counts) != 1 or 0 in counts:
-        raise InputError(f"{path}: needs an array for each input, with as many samples in each; got {sorted(counts)}")
-    return path.name, Split("all", FrozenMap(arrays), FrozenMap())
+    return path.name, read_split(path, "all")
 
 
 def _loaded(

@@ -26,6 +26,7 @@ from numba import njit  # noqa: E402
 from accelsim.mapping import candidates_kernel, search_kernel  # noqa: E402
 from accelsim.mapping import kernel as mapping  # noqa: E402
 from accelsim.mapping import timeline_kernel as kernel  # noqa: E402
+from accelsim.mapping.plan_kernel import fill_row  # noqa: E402
 from accelsim.sim import sequence_kernel as sequences  # noqa: E402
 
 _compiled = functools.partial(njit, cache=True, nogil=True)
@@ -46,27 +47,6 @@ def list_candidates(products, plans, features, counts):
     """The candidates of each product, for all points with this array and these buffers."""
     for number in range(products.shape[0]):
         counts[number] = candidates_kernel.candidates(products[number], plans[number], features[number])
-
-
-@_compiled
-def fill_class(box, stage, grouped, ticks, claims, rows, read, write, held, store, number):
-    """A row class from a box and what it claims of each server. Returns whether it has a held load."""
-    row = rows[number]
-    row[kernel.OUTER], row[kernel.INNER], row[kernel.TAIL] = box[mapping.OUTER], box[mapping.INNER], box[mapping.TAIL]
-    row[kernel.COMPUTE] = box[mapping.CYCLES] * ticks
-    row[kernel.FLUSH] = stage[FLUSH] * ticks
-    row[kernel.FILL] = box[mapping.BOX_FILL] * ticks
-    row[kernel.DEPTH] = box[mapping.DEPTH]
-    row[kernel.LATENCY] = claims[4, 0] * stage[REQUESTS]
-    row[kernel.STREAM_LATENCY] = row[kernel.SERIAL] = 0
-    row[kernel.CAUSE] = stage[CAUSE]
-    row[kernel.GROUP], row[kernel.SLOTS] = grouped, box[mapping.SLOTS] if grouped else 1
-    loads = False
-    for server in range(claims.shape[1]):
-        read[number, server], write[number, server] = claims[0, server], claims[1, server]
-        held[number, server], store[number, server] = claims[2, server], claims[3, server]
-        loads = loads or claims[2, server] > 0
-    return loads
 
 
 @_compiled
@@ -243,9 +223,11 @@ def run_points(
                 cycles = seconds[index] * unit_hz[point, stage[UNIT]]
                 box[mapping.CYCLES] = math.ceil(min(cycles, 2 * _MOST_TICKS / ticks))
             for grouped in range(2):
-                loads[index] = fill_class(
-                    box, stage, grouped, ticks, claims, rows, read, write, held, store, 2 * index + grouped
-                )
+                number = 2 * index + grouped
+                loads[index] = fill_row(
+                    box, stage[FLUSH], stage[REQUESTS], stage[CAUSE], grouped, ticks, claims, rows[number],
+                    read[number], write[number], held[number], store[number],
+                )  # fmt: skip
             limit[index] = _most_ticks(rows[2 * index], claims, servers)
             if not planned:
                 moved[index, 0] = _moved_bytes(box, moves, sizes, False)

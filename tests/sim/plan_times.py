@@ -11,7 +11,7 @@ from accelsim.mapping import candidates_kernel as candidates
 from accelsim.mapping import kernel
 from accelsim.mapping import timeline_kernel as timeline
 from accelsim.mapping.bound_kernel import traffic_of
-from accelsim.sim import bulk_kernel as bulk
+from accelsim.mapping.plan_kernel import fill_row
 
 MOST_TIMED = 20_000
 
@@ -28,16 +28,14 @@ def timed(product, operands, epilogue, plan, links, drams, tick_hz):
     rows = np.zeros((count, timeline.COLUMNS), np.int64)
     matrices = np.zeros((4, count, servers), np.int64)
     follower, after = np.full(count, -2, np.int64), np.empty((count, 1), np.int64)
-    stage = np.zeros(bulk.STAGE_COLUMNS, np.int64)
-    stage[bulk.REQUESTS] = 1
     last = -1
     for index in range(count):
         box = boxes[index]
         grouped = product[kernel.PREFETCH] != kernel.NEVER and box[kernel.SLOTS] == 2
         kernel.book(box, operands, moves, sizes, links, drams, tick_hz, claims)
-        loads = bulk.fill_class(
-            box, stage, grouped, product[kernel.UNIT_TICKS], claims, rows, matrices[0], matrices[1], matrices[2],
-            matrices[3], index,
+        loads = fill_row(
+            box, 0, 1, 0, grouped, product[kernel.UNIT_TICKS], claims, rows[index], matrices[0, index],
+            matrices[1, index], matrices[2, index], matrices[3, index],
         )  # fmt: skip
         after[index, 0] = index - 1
         if loads:
