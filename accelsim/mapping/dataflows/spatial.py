@@ -18,18 +18,18 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from accelsim.errors import DoesNotFitError, InputError
 from accelsim.hw.schema import SpatialUnit
-from accelsim.ir import Access, Axis, Dim, FrozenMap, LoopNest, Node, Operand
+from accelsim.ir import Access, Axis, FrozenMap, LoopNest, Node, Operand
 from accelsim.mapping.context import Context, cannot_run, does_not_fit
 from accelsim.mapping.dataflows.epilogue import epilogue_cycles, function_counts
+from accelsim.mapping.dataflows.spatial_work import Box, StepCut, Work
 from accelsim.mapping.dataflows.unrolling import best_factors
 from accelsim.mapping.plan import Cut, fixed_tiles
 from accelsim.mapping.rates import Rates, longest
@@ -41,140 +41,6 @@ _HALVINGS = 6
 _MOVING = 0.1  # weight of all transfers in an estimate, as for systolic arrays
 
 
-class _Cut(NamedTuple):
-    """Steps of a block of rows, of a tile of outputs and of a tile of the reduction."""
-
-    rows: int
-    outputs: int
-    reduce: int
-
-
-class _Box(NamedTuple):
-    """`pieces` of `steps` steps each, together `part` of the loop."""
-
-    pieces: int
-    steps: int
-    part: Fraction
-
-
-@dataclass(frozen=True)
-class _Loop:
-    """A loop that is cut: its size, its factor along the sides, and `repeats` of it that are cut with it."""
-
-    size: int
-    factor: int
-    repeats: int = 1
-
-    @property
-    def steps(self) -> int:
-        return self.repeats * -(-self.size // self.factor)
-
-    def boxes(self, steps: int) -> tuple[_Box, ...]:
-        count, rest = divmod(self.steps, steps)
-        whole = self._elements(count * steps)
-        found = [_Box(count, steps, Fraction(whole, self._elements(self.steps)))]
-        if rest:
-            found.append(_Box(1, rest, 1 - found[0].part))
-        return tuple(found)
-
-    def _elements(self, steps: int) -> int:
-        images, rest = divmod(steps, -(-self.size // self.factor))
-        return images * self.size + min(self.size, rest * self.factor)
-
-
-@dataclass(frozen=True)
-class _Work:
-    """A product on a unit, its operands by role, and how its loops lie on the array."""
-
-    context: Context
-    name: str
-    unit: SpatialUnit
-    node: Node
-    nest: LoopNest
-    operands: Mapping[str, Operand]
-    extras: tuple[LoopNest, ...]
-    factors: Mapping[str, int]
-
-    @property
-    def where(self) -> str:
-        return f"node '{self.node.name}' ({self.node.op}.{self.nest.name}) on unit '{self.name}'"
-
-    def steps(self, dim: Dim) -> int:
-        return -(-dim.size // self.factors.get(dim.name, 1))
-
-    def dims(self, axis: Axis) -> list[Dim]:
-        return [dim for dim in self.nest.dims if dim.axis is axis]
-
-    @cached_property
-    def groups(self) -> list[Dim]:
-        """Repetitions with weights of their own."""
-        return [dim for dim in self.dims(Axis.BATCH) if dim.name in self.operands["weights"].dims]
-
-    @cached_property
-    def group_steps(self) -> int:
-        return math.prod(self.steps(dim) for dim in self.groups)
-
-    @cached_property
-    def images(self) -> list[Dim]:
-        """Repetitions that meet the same weights: more rows."""
-        return [dim for dim in self.dims(Axis.BATCH) if dim not in self.groups]
-
-    def loop(self, axis: Axis) -> _Loop:
-        """The loop that is cut along an axis: its outermost one, of rows with all images."""
-        dims = self.dims(axis)
-        repeats = math.prod(self.steps(dim) for dim in self.images) if axis is Axis.ROW else 1
-        return _Loop(dims[0].size, self.factors.get(dims[0].name, 1), repeats) if dims else _Loop(1, 1, repeats)
-
-    def inside(self, axis: Axis) -> int:
-        """Steps of the loops inside the one that is cut."""
-        return math.prod(self.steps(dim) for dim in self.dims(axis)[1:])
-
-    def part(self, operand: Operand, rows: float, outputs: float, reduce: float) -> float:
-        """Elements of an operand in these parts of rows, outputs and reduction, of one step of groups."""
-        own = set(operand.dims)
-        share = 1.0 / self.group_steps if any(dim.name in own for dim in self.groups) else 1.0
-        for dims, part in (
-            ([*self.images, *self.dims(Axis.ROW)], rows),
-            (self.dims(Axis.OUTPUT), outputs),
-            (self.dims(Axis.REDUCE), reduce),
-        ):
-            if any(dim.name in own for dim in dims):
-                share *= part
-        return operand.elements * share
-
-    def bits(self, role: str) -> int:
-        """Stored width of an operand in its buffer."""
-        if role == "outputs":
-            return self.unit.accumulator.value
-        return self.context.home(self.node.op, self.operands[role]).bits
-
-    def room(self, role: str) -> int:
-        return self.context.buffer(self.unit.held[role]).copy_bytes * 8
-
-    def needed(self, role: str, cut: _Cut) -> float:
-        """Bits of its buffer that a cut takes: weights of a tile, sums of a block, inputs of a step of rows."""
-        rows = {"weights": 0, "inputs": 1, "outputs": cut.rows}[role]
-        parts = (
-            min(1.0, steps / self.loop(axis).steps)
-            for axis, steps in ((Axis.ROW, rows), (Axis.OUTPUT, cut.outputs), (Axis.REDUCE, cut.reduce))
-        )
-        return self.part(self.operands[role], *parts) * self.bits(role)
-
-    def limits(self) -> tuple[int, int]:
-        """The most steps of a tile of outputs and of the reduction that the places have room for."""
-        private = self.unit.private
-        sums, window = self.loop(Axis.OUTPUT).steps, self.loop(Axis.REDUCE).steps
-        if private.outputs is not None:
-            sums = min(sums, private.outputs.value // self.inside(Axis.OUTPUT))
-        if private.inputs is not None:
-            window = min(window, private.inputs.value // self.inside(Axis.REDUCE))
-        return sums, window
-
-    def weights_fit(self, cut: _Cut) -> bool:
-        kept = cut.outputs * self.inside(Axis.OUTPUT) * cut.reduce * self.inside(Axis.REDUCE)
-        return self.unit.private.weights is None or kept <= self.unit.private.weights.value
-
-
 def spatial_stages(
     context: Context, name: str, unit: SpatialUnit, node: Node, nests: Sequence[LoopNest]
 ) -> tuple[Stage, ...]:
@@ -184,7 +50,7 @@ def spatial_stages(
         raise cannot_run(context, name, node, nests[0], "multiplies and adds")
     operands = _operands(context, name, node, main)
     extras = tuple(nest for nest in nests if nest is not main)
-    bare = _Work(context, name, unit, node, main, operands, extras, {})
+    bare = Work(context, name, unit, node, main, operands, extras, {})
     if fixed_tiles(context.hardware, node.name, main.name) is not None:
         raise InputError(f"{bare.where}: mapping: tiles of a spatial array cannot be fixed; fix its 'unroll' instead")
     # Of equals the one with the least steps of rows, then of outputs, then of what is summed over.
@@ -193,7 +59,7 @@ def spatial_stages(
     return tuple(_stages(*candidates[chosen]))
 
 
-def _candidates(bare: _Work) -> list[tuple[_Work, _Cut]]:
+def _candidates(bare: Work) -> list[tuple[Work, StepCut]]:
     """Ways to lay the loops along the sides and cut them that fit: those with the fewest steps, or where none of these
     does, with the largest factors of rows, outputs or what is summed over halved, as often as it takes.
 
@@ -211,11 +77,11 @@ def _candidates(bare: _Work) -> list[tuple[_Work, _Cut]]:
     raise _misfit(first[0])
 
 
-def _laid(bare: _Work, halved: Mapping[Axis, int]) -> list[_Work]:
+def _laid(bare: Work, halved: Mapping[Axis, int]) -> list[Work]:
     return [replace(bare, factors=found) for found in _factors(bare, halved)[:_WAYS]]
 
 
-def _factors(bare: _Work, halved: Mapping[Axis, int]) -> tuple[Mapping[str, int], ...]:
+def _factors(bare: Work, halved: Mapping[Axis, int]) -> tuple[Mapping[str, int], ...]:
     """`halved` tells how often the largest factors of the loops of an axis are halved."""
     axis = {dim.name: dim.axis for dim in bare.nest.dims}
 
@@ -252,22 +118,22 @@ def _pieces(steps: int, most: int) -> Iterator[int]:
         last, count = size, 2 * count
 
 
-def _cuts(work: _Work) -> Iterator[_Cut]:
+def _cuts(work: Work) -> Iterator[StepCut]:
     sums, window = work.limits()
     rows = _pieces(work.loop(Axis.ROW).steps, work.loop(Axis.ROW).steps)
     outputs = _pieces(work.loop(Axis.OUTPUT).steps, sums)
     reduce = _pieces(work.loop(Axis.REDUCE).steps, window)
-    return (_Cut(*sizes) for sizes in itertools.product(rows, outputs, reduce))
+    return (StepCut(*sizes) for sizes in itertools.product(rows, outputs, reduce))
 
 
-def _fits(work: _Work, cut: _Cut) -> bool:
+def _fits(work: Work, cut: StepCut) -> bool:
     return work.weights_fit(cut) and all(work.needed(role, cut) <= work.room(role) for role in work.operands)
 
 
-_SMALLEST = _Cut(1, 1, 1)
+_SMALLEST = StepCut(1, 1, 1)
 
 
-def _private_lack(work: _Work) -> DoesNotFitError | None:
+def _private_lack(work: Work) -> DoesNotFitError | None:
     """What a place lacks room for however small the tile is."""
     inside = {
         "outputs": work.inside(Axis.OUTPUT),
@@ -287,12 +153,12 @@ def _private_lack(work: _Work) -> DoesNotFitError | None:
     return None
 
 
-def _buffer_lack(work: _Work) -> DoesNotFitError | None:
+def _buffer_lack(work: Work) -> DoesNotFitError | None:
     """What a buffer lacks room for."""
     return None if all(work.needed(role, _SMALLEST) <= work.room(role) for role in work.operands) else _misfit(work)
 
 
-def _misfit(work: _Work) -> DoesNotFitError:
+def _misfit(work: Work) -> DoesNotFitError:
     role = max(work.operands, key=lambda role: work.needed(role, _SMALLEST) / work.room(role))
     buffer = work.unit.held[role]
     return does_not_fit(
@@ -304,26 +170,26 @@ def _misfit(work: _Work) -> DoesNotFitError:
     )
 
 
-def _counts(work: _Work, cut: _Cut) -> tuple[int, int, int]:
+def _counts(work: Work, cut: StepCut) -> tuple[int, int, int]:
     """Blocks of rows, tiles of outputs, tiles of the reduction."""
     rows, outputs, reduce = (-(-work.loop(axis).steps // steps) for axis, steps in zip(_AXES, cut, strict=True))
     return rows, outputs, reduce
 
 
-def _input_passes(work: _Work, cut: _Cut) -> int:
+def _input_passes(work: Work, cut: StepCut) -> int:
     """How often the inputs cross their link: once if those of a whole block fit, else for each tile of outputs."""
     block = work.part(work.operands["inputs"], min(1.0, cut.rows / work.loop(Axis.ROW).steps), 1.0, 1.0)
     return 1 if block * work.bits("inputs") <= work.room("inputs") else _counts(work, cut)[1]
 
 
-def _load_cycles(work: _Work, outputs: float, reduce: float) -> int:
+def _load_cycles(work: Work, outputs: float, reduce: float) -> int:
     """Cycles in which the places take the weights of a tile."""
     if work.unit.load_words is None:
         return 0
     return math.ceil(work.part(work.operands["weights"], 1.0, outputs, reduce) / work.unit.load_words.value)
 
 
-def _row_cycles(work: _Work, outputs: int, reduce: int) -> int:
+def _row_cycles(work: Work, outputs: int, reduce: int) -> int:
     """Cycles of one step of rows against a tile of so many steps."""
     steps = math.prod(work.inside(axis) for axis in (Axis.ROW, Axis.OUTPUT, Axis.REDUCE))
     return steps * outputs * reduce * work.unit.ii.value
@@ -338,7 +204,7 @@ class _Terms(NamedTuple):
     starts: Mapping[str, float]
 
 
-def _terms(work: _Work, cut: _Cut) -> _Terms:
+def _terms(work: Work, cut: StepCut) -> _Terms:
     blocks, output_tiles, reduce_tiles = _counts(work, cut)
     tiles = blocks * output_tiles * reduce_tiles * work.group_steps
     # A transfer of a step of rows takes a beat at least, a load of weights its start-up besides.
@@ -362,7 +228,7 @@ def _terms(work: _Work, cut: _Cut) -> _Terms:
     return _Terms(work.group_steps * compute, size, {"weights": tiles})
 
 
-def _chooser(work: _Work, terms: Sequence[_Terms]) -> Callable[[Rates], Any]:
+def _chooser(work: Work, terms: Sequence[_Terms]) -> Callable[[Rates], Any]:
     """Gives the candidate of least estimated seconds, as in `tiling.estimate`: the slowest of array and links, and a
     tenth of all transfers. `work` is that of any candidate."""
     hardware = work.context.hardware
@@ -395,7 +261,7 @@ def _chooser(work: _Work, terms: Sequence[_Terms]) -> Callable[[Rates], Any]:
     return choose
 
 
-def _stages(work: _Work, cut: _Cut) -> Iterator[Stage]:
+def _stages(work: Work, cut: StepCut) -> Iterator[Stage]:
     loops = [work.loop(axis).boxes(steps) for axis, steps in zip(_AXES, cut, strict=True)]
     done = Fraction(0)
     for rows, outputs, reduce in itertools.product(*loops):
@@ -404,7 +270,7 @@ def _stages(work: _Work, cut: _Cut) -> Iterator[Stage]:
         yield _stage(work, cut, (rows, outputs, reduce), macs)
 
 
-def _stage(work: _Work, cut: _Cut, boxes: tuple[_Box, _Box, _Box], macs: int) -> Stage:
+def _stage(work: Work, cut: StepCut, boxes: tuple[Box, Box, Box], macs: int) -> Stage:
     rows, outputs, reduce = boxes
     context, unit, node, operands = work.context, work.unit, work.node, work.operands
     _, output_tiles, reduce_tiles = _counts(work, cut)
@@ -465,7 +331,7 @@ def _stage(work: _Work, cut: _Cut, boxes: tuple[_Box, _Box, _Box], macs: int) ->
     )
 
 
-def _told(work: _Work, cut: _Cut) -> Cut:
+def _told(work: Work, cut: StepCut) -> Cut:
     """The cut in elements, for readers."""
     size = {axis: work.nest.size(axis) for axis in _AXES}
     size[Axis.ROW] *= math.prod(dim.size for dim in work.images)
