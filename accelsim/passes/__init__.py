@@ -10,6 +10,8 @@ from accelsim.passes.fold_pixel_difference import fold_pixel_difference
 from accelsim.passes.fuse_epilogues import fuse_epilogues
 from accelsim.passes.fuse_patterns import fuse_patterns
 from accelsim.passes.registry import PASSES, Pass
+from accelsim.passes.shrink_upsampled_conv import shrink_upsampled_conv
+from accelsim.passes.skip_padding import skip_padding
 from accelsim.passes.split_projections import split_projections
 
 __all__ = [
@@ -25,5 +27,7 @@ __all__ = [
     "fuse_epilogues",
     "fuse_patterns",
     "merge_adapters",
+    "shrink_upsampled_conv",
+    "skip_padding",
     "split_projections",
 ]

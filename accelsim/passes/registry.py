@@ -15,6 +15,8 @@ from accelsim.passes.fold_constants import fold_constants
 from accelsim.passes.fold_pixel_difference import fold_pixel_difference
 from accelsim.passes.fuse_epilogues import fuse_epilogues
 from accelsim.passes.fuse_patterns import fuse_patterns
+from accelsim.passes.shrink_upsampled_conv import shrink_upsampled_conv
+from accelsim.passes.skip_padding import skip_padding
 from accelsim.passes.split_projections import split_projections
 
 
@@ -42,6 +44,8 @@ PASSES: Mapping[str, Pass] = {
         merge_adapters,
         compact_pruned,
         compact_kernels,
+        shrink_upsampled_conv,
+        skip_padding,
         split_projections,
         fuse_epilogues,
     )

@@ -6,10 +6,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from accelsim.engine import compile
 from accelsim.evaluate.load import load_model
 from accelsim.evaluate.verify import verify_model
+from models.claims.densemtl import STEPS
 
 pytestmark = pytest.mark.slow
 
@@ -53,3 +56,16 @@ def test_engine_equals_torch_and_onnx_runtime(system: str, monkeypatch: pytest.M
     found = verify_model(loaded, tolerance=1e-3)
     assert found.inputs_differ
     assert {entry.engine: entry.ok for entry in found.entries} == {"torch": True, "onnxruntime": True}
+
+
+def test_the_rewrites_of_densemtl_are_exact(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ACCELSIM_CACHE_DIR", str(tmp_path))
+    loaded = load_model("densemtl-resnet101", arguments={"size": (64, 96), "depth": 50})
+    before = compile(loaded.graph, threads=1)(loaded.inputs).outputs
+    graph = loaded.graph
+    for name, step in STEPS.items():
+        graph, former = step(graph), graph
+        assert graph is not former, name
+    after = compile(graph, threads=1)(loaded.inputs).outputs
+    for name, wanted in before.items():
+        assert np.abs(after[name] - wanted).max() <= 1e-3 * np.abs(wanted).max()
