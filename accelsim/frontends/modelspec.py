@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,17 @@ def catalogue() -> dict[str, ModelSpec]:
 def read_catalogue(path: Path) -> dict[str, ModelSpec]:
     """Read a catalogue; builders are relative to its folder. Raises InputError naming file and entry."""
     try:
-        record = YAML(typ="safe").load(path)
-    except FileNotFoundError:
+        changed = path.stat().st_mtime_ns
+    except OSError:
         raise InputError(f"{path}: no such catalogue") from None
+    return dict(_read(path, changed))
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, changed: int) -> dict[str, ModelSpec]:
+    """Kept until the file changes: reading it takes as long as timing a model a hundred times."""
+    try:
+        record = YAML(typ="safe").load(path)
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise InputError(f"{path}: not readable YAML: {error}") from None
     if not isinstance(record, dict):

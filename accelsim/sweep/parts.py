@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelsim.errors import InputError, did_you_mean
 from accelsim.evaluate.points import NUMBERS, TEXTS, WHOLE, PointEvaluator, provenance_of
 from accelsim.evaluate.simulate import hardware_for
 from accelsim.hw.schema import Hardware
 from accelsim.sweep.accuracy import joined, measured_columns
 from accelsim.sweep.axis import Value, number_of
+from accelsim.sweep.expression import parse_condition
+from accelsim.sweep.front import ACCURACY
 from accelsim.sweep.space import ARGUMENT, Indices, Space, space_of
 from accelsim.sweep.spec import Random, Search, SweepSpec
 
@@ -44,6 +47,25 @@ class Parts:
     def provenance(self) -> dict[str, str]:
         """Digests of what the sweep names. Raises InputError."""
         return provenance_of([choice.model for choice in self.spec.models], self.hardware)
+
+    def check(self) -> None:
+        """Refuse, before a point is timed, what no store of this sweep can answer.
+
+        Raises InputError for an objective or limit about a column that there will not be, or an objective of texts.
+        """
+        name = self.spec.name
+        for objective in self.spec.objectives:
+            if objective == ACCURACY and not measured_columns(self.spec):
+                raise InputError(f"{name}: objectives: {ACCURACY} needs a table: accuracy: {{file: accuracy.csv}}")
+            if objective not in self.columns:
+                raise InputError(f"{name}: objectives: no column '{objective}'{did_you_mean(objective, self.columns)}")
+            if self.columns[objective] is str:
+                raise InputError(f"{name}: objectives: column '{objective}' holds no numbers; an objective must")
+        for text in self.spec.limits:
+            try:
+                parse_condition(text, self.columns)
+            except InputError as error:
+                raise InputError(f"{name}: limits: {error}") from None
 
     @cached_property
     def ranges(self) -> list[tuple[int, Indices]]:
@@ -135,14 +157,14 @@ class Parts:
 
         arrays = {}
         for name, values in columns.items():
-            kind = self._kinds[name]
+            kind = self.columns[name]
             texts = kind is str and values.dtype.kind != "U"
             given = [None if value is None else str(value) for value in values.tolist()] if texts else values
             arrays[name] = pa.array(given, getattr(pa, _ARROW[kind])(), from_pandas=True)
         return pa.table(arrays)
 
     @cached_property
-    def _kinds(self) -> dict[str, type]:
+    def columns(self) -> dict[str, type]:
         """What each column of the store holds, in every part: values that are of several kinds are texts."""
         kinds: dict[str, type] = dict.fromkeys(("model", "task", "hardware", *TEXTS), str)
         kinds |= dict.fromkeys((*NUMBERS, *measured_columns(self.spec)), float)

@@ -41,6 +41,7 @@ class Preview:
 def preview(spec: SweepSpec, *, jobs: int = 1) -> Preview:
     """Times some points of the sweep on `jobs` cores. Raises InputError where no point is left by its conditions."""
     parts = Parts(spec)
+    parts.check()
     space = parts.space
     settings = _spread(space.inner, SAMPLED)
     groups = _spread(len(space.groups), GROUPS).tolist()

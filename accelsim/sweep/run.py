@@ -53,6 +53,7 @@ class Shard:
 def prepare(spec: SweepSpec, folder: Path) -> tuple[Parts, Store]:
     """The parts of a sweep and its store, made or found. Raises InputError."""
     parts = Parts(spec)
+    parts.check()
     store = create_store(folder, spec, parts=len(parts), points=parts.points, provenance=parts.provenance)
     return parts, store
 

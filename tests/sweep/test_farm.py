@@ -42,6 +42,29 @@ def test_a_lost_worker_changes_nothing(sweep_file: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_killed_client_is_resumed(sweep_file: Path, tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    assert main(["sweep", str(sweep_file), "--out", str(tmp_path / "here"), "--quiet"]) == 0
+    out = tmp_path / "there"
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as cluster:
+        words = ["sweep", str(sweep_file), "--out", str(out), "--quiet", "--scheduler", cluster.scheduler_address]
+        client = subprocess.Popen([sys.executable, "-m", "accelsim", *words])
+        while client.poll() is None and not list(out.glob("parts/*.parquet")):
+            time.sleep(0.001)
+        assert client.poll() is None
+        client.kill()
+        client.wait()
+        written = {part: part.stat().st_mtime_ns for part in out.glob("parts/*.parquet")}
+        parts = Parts(load_sweep(sweep_file))
+        assert 0 < len(written) < len(parts)
+        assert main([*words, "--resume"]) == 0
+    assert all(part.stat().st_mtime_ns == before for part, before in written.items())
+    pd.testing.assert_frame_equal(open_store(out).read(), open_store(tmp_path / "here").read())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("system", "variable"), [("slurm", "SLURM_ARRAY_TASK_ID"), ("lsf", "LSB_JOBINDEX"), ("sge", "SGE_TASK_ID")]
 )

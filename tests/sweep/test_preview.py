@@ -35,3 +35,23 @@ def test_a_sweep_without_points_says_so(sweep_file: Path) -> None:
     sweep_file.write_text(sweep_file.read_text().replace("units.array.rows <= 16 or", "units.array.rows > 99 and"))
     with pytest.raises(InputError, match="of 48 points looked at, `where` keeps none"):
         preview(load_sweep(sweep_file))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("limits: [latency < 1 ms]", "limits: condition 'latency < 1 ms': no column 'latency'"),
+        ("objectives: {latency: minimise}", "objectives: no column 'latency' -- did you mean 'latency_s'"),
+        ("objectives: {hardware: minimise}", "objectives: column 'hardware' holds no numbers"),
+        ("objectives: {accuracy: maximise}", "objectives: accuracy needs a table"),
+    ],
+)
+@pytest.mark.parametrize("words", [[], ["--dry-run"]])
+def test_a_column_that_there_will_not_be_is_refused_before_a_point_is_timed(
+    wrong: str, said: str, words: list[str], sweep_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = sweep_file.with_name("store")
+    sweep_file.write_text(f"{sweep_file.read_text()}{wrong}\n")
+    assert main(["sweep", str(sweep_file), "--out", str(store), *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not store.exists()
