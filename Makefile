@@ -30,7 +30,8 @@ data: $(STAMP)
 accuracy: data
 	$(BIN)/python -m models.train $(ROWS)
 	$(BIN)/accelsim evaluate '*-mini*' $(PRECISIONS) --against torch --out reports/accuracy.csv
-	@for k in 1 2 8; do $(BIN)/accelsim evaluate m3vit-mini -a top_k=$$k --out reports/accuracy.csv || exit 1; done
+	@for k in 1 2 8; do $(BIN)/accelsim evaluate m3vit-mini -a top_k=$$k \
+		--precision float32 --precision int8 --out reports/accuracy.csv || exit 1; done
 
 test: lint data browser
 	$(BIN)/python -m pytest -n 2
