@@ -64,7 +64,7 @@ from accelsim.mapping.plan_kernel import Space, new_space, plan_ticks  # noqa: E
 _compiled = functools.partial(njit, cache=True, nogil=True)
 _inlined = functools.partial(njit, inline="always")
 _TIMED = 64  # candidates that are timed at most, in each round
-_GAIN = 0.999  # of the best: bounds above are not looked at
+_GAIN = 0.995  # of the best: bounds above are not looked at
 _CLOSE = 1.05  # plans that may yet win, beside the best
 _ROUNDS = 24  # of refinement
 MOST_TICKS = 2.0**60
