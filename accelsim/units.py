@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 
 from accelsim.errors import InputError, did_you_mean
 
@@ -124,6 +125,7 @@ _FORMATS: dict[str, Callable[[float], str]] = {
 }
 
 
+@lru_cache(maxsize=4096, typed=True)
 def format_value(value: float, dimension: str) -> str:
     """`value` in the SI unit of `dimension` -> text with a unit: (255, 'cycles') -> '255 cycles'."""
     known = _FORMATS.get(dimension)

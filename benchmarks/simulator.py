@@ -21,7 +21,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from statistics import median
 
@@ -81,16 +80,14 @@ def core(graph: Graph, hardware: Hardware) -> Times:
     tables, found, one = recipe.tables(hardware, {}), BulkResults(points), np.zeros(1, np.int64)
 
     def call(_: int) -> None:
-        group, listed = BulkGroup(recipe.slots, tables, points, hardware), Future[None]()
-        group.list_candidates()
-        listed.set_result(None)
-        group.run(one, found, listed)
+        BulkGroup(recipe.slots, tables, points, hardware).run(one, found)
 
     return timed(call)
 
 
 def whole_call(graph: Graph, hardware: Hardware) -> Times:
-    """`simulate` on a hardware that it has not seen: nothing of an earlier point helps."""
+    """`simulate` on a hardware that it has not seen: of earlier points only what follows from the graph and from names
+    of the hardware helps, no number."""
     value = dict(hardware.quantities())[BANDWIDTH].value
     others = [hardware.with_values({BANDWIDTH: value * (1 + turn / 1000)}) for turn in range(1, WARM + CALLS + 1)]
     return timed(lambda turn: simulate(graph, others[turn]))

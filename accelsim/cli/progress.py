@@ -1,7 +1,9 @@
-"""Progress of long steps on stderr: a spinner on a terminal, one plain line a step elsewhere."""
+"""Progress of long steps on stderr: a spinner on a terminal, one plain line a step elsewhere, of steps that are counted
+one now and then."""
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -23,7 +25,7 @@ def progress(*, quiet: bool) -> Iterator[Step]:
         with _spinner() as announce:
             yield announce
     else:
-        yield lambda step: click.echo(f"accelsim: {step}", err=True)
+        yield _plain_steps()
 
 
 @contextmanager
@@ -50,6 +52,20 @@ def _spinner() -> Iterator[Step]:
 
 
 _PLAIN_EVERY_S = 20.0
+
+
+def _plain_steps() -> Step:
+    """A line a step; of steps under one head ('zu9: row 1 of 9', 'zu9: row 2 of 9') the first, then one every 20 s."""
+    said: dict[str, float] = {}
+
+    def announce(step: str) -> None:
+        head, counted, _ = step.partition(": ")
+        now = time.perf_counter()
+        if not counted or now - said.get(head, -math.inf) >= _PLAIN_EVERY_S:
+            said[head] = now
+            click.echo(f"accelsim: {step}", err=True)
+
+    return announce
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from accelsim.cost.chip import WORD_BITS, access_joules, leakage_watts, unit_joules
 from accelsim.cost.interval import Interval, total
-from accelsim.cost.resources import KINDS, Demand, Parts, demands_of, part_resources
+from accelsim.cost.resources import KINDS, Demand, Parts, Taken, taken_by
 from accelsim.errors import InternalError
 from accelsim.hw.energy import AsicEnergy, FpgaEnergy
 from accelsim.hw.memory import Buffer, Dram
@@ -74,13 +74,13 @@ class EnergyReport:
     unknown: tuple[str, ...] = ()
 
 
-def energy(hardware: Hardware, usage: Usage) -> EnergyReport:
-    """Energy of a run on a hardware. Raises InternalError for a unit that the hardware does not have."""
+def energy(hardware: Hardware, usage: Usage, taken: Taken | None = None) -> EnergyReport:
+    """Energy of a run on a hardware, of which it may be known what it has `taken`. Raises InternalError for a unit
+    that the hardware does not have."""
     strangers = sorted(set(usage.unit_active_cycles) - set(hardware.units))
     if strangers:
         raise InternalError(f"{hardware.name}: energy of unknown units: {', '.join(strangers)}")
-    parts = part_resources(hardware)
-    demands = demands_of(hardware, parts)
+    parts, demands = taken or taken_by(hardware)
     table = hardware.energy
     if isinstance(table, AsicEnergy):
         units, dynamic = _chip(hardware, table, usage)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from accelsim.cost.blocks import buffer_blocks, dsp_per_float, dsp_per_product
 from accelsim.cost.chip import area_mm2
@@ -68,9 +69,22 @@ class Demand:
         return self.amount <= min(self.bound, self.practical)
 
 
+class Taken(NamedTuple):
+    """What a design takes, by part and in all."""
+
+    parts: Parts
+    demands: FrozenMap[str, Demand]
+
+
+def taken_by(hardware: Hardware) -> Taken:
+    """What a design takes."""
+    parts = part_resources(hardware)
+    return Taken(parts, demands_of(hardware, parts))
+
+
 def resources(hardware: Hardware) -> FrozenMap[str, Demand]:
     """Demand of each kind in KINDS."""
-    return demands_of(hardware, part_resources(hardware))
+    return taken_by(hardware).demands
 
 
 def demands_of(hardware: Hardware, parts: Parts) -> FrozenMap[str, Demand]:

@@ -126,20 +126,27 @@ class Hardware(Part):
     @cached_property
     def digest(self) -> str:
         """Depends on every value and choice that can change a result, not on texts or provenance."""
-        parts = hashlib.sha256()
-        for path, leaf in _leaves(self, ()):
-            if path[0] not in _TEXTS and path[-1] != "sourced":
-                value = leaf.value if isinstance(leaf, Quantity) else leaf
-                parts.update(f"{'/'.join(path)}={value}\n".encode())
-        return parts.hexdigest()
+        lines = [
+            f"{'/'.join(path)}={leaf.value if isinstance(leaf, Quantity) else leaf}\n" for path, leaf in self._settings
+        ]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def settings(self) -> dict[str, str]:
         """Every value that can change a result, by dotted path, as text with its unit."""
         return {
             ".".join(path): format_value(leaf.value, leaf.dimension) if isinstance(leaf, Quantity) else str(leaf)
-            for path, leaf in _leaves(self, ())
-            if path[0] not in _TEXTS and path[-1] != "sourced"
+            for path, leaf in self._settings
         }
+
+    @cached_property
+    def _settings(self) -> tuple[tuple[tuple[str, ...], Any], ...]:
+        """Values that can change a result, by path."""
+        return tuple((path, leaf) for path, leaf in self._values if path[0] not in _TEXTS and path[-1] != "sourced")
+
+    @cached_property
+    def _values(self) -> tuple[tuple[tuple[str, ...], Any], ...]:
+        """Everything the description says, by path."""
+        return tuple(_leaves(self, ()))
 
     def quantities(self) -> tuple[tuple[str, Quantity[Any]], ...]:
         """Every number with its dotted path."""
@@ -147,7 +154,7 @@ class Hardware(Part):
 
     @cached_property
     def _numbers(self) -> tuple[tuple[str, Quantity[Any]], ...]:
-        return tuple((".".join(path), leaf) for path, leaf in _leaves(self, ()) if isinstance(leaf, Quantity))
+        return tuple((".".join(path), leaf) for path, leaf in self._values if isinstance(leaf, Quantity))
 
     def recorded(self, kind: str) -> tuple[Recorded, ...]:
         """The numbers whose provenance is of `kind`."""
@@ -181,7 +188,7 @@ class Hardware(Part):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy, without what was worked out for the original."""
         copied = super().model_copy(update=update, deep=deep)
-        for name in ("digest", "_numbers"):
+        for name in ("digest", "_settings", "_values", "_numbers"):
             copied.__dict__.pop(name, None)
         return copied
 
@@ -198,7 +205,7 @@ _TEXTS = frozenset({"name", "title", "extends", "sources", "notes", "not_modelle
 
 def _leaves(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for key, child in _children(node):
-        if isinstance(child, (Part, Mapping, tuple)):
+        if not isinstance(child, (Quantity, str)) and isinstance(child, (Part, tuple, Mapping)):
             yield from _leaves(child, (*path, key))
         elif child is not None:
             yield (*path, key), child

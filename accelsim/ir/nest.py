@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 
 class Axis(Enum):
@@ -14,6 +15,8 @@ class Axis(Enum):
     ROW = "row"  # tokens or pixels: shares the stationary operand
     OUTPUT = "output"  # output features or channels, keys of a score matrix
     REDUCE = "reduce"  # summed over
+
+    __hash__ = object.__hash__  # an Enum's own is Python, and loops are looked up by axis everywhere
 
 
 class Access(Enum):
@@ -68,7 +71,7 @@ class LoopNest:
     after: tuple[str, ...] = ()
     expert: int | None = None
 
-    @property
+    @cached_property
     def points(self) -> int:
         """How often the function is applied."""
         return math.prod(dim.size for dim in self.dims)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from accelsim.ir import FrozenMap, LoopNest
 from accelsim.mapping.stage import Stage, Transfer
+
+_NOTHING: FrozenMap[str, Any] = FrozenMap()
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,8 @@ class Arranged:
 
     nests: tuple[LoopNest, ...]
     note: str = ""
-    units: FrozenMap[str, str] = field(default_factory=FrozenMap)
-    kept_bytes: FrozenMap[str, int] = field(default_factory=FrozenMap)
+    units: FrozenMap[str, str] = _NOTHING
+    kept_bytes: FrozenMap[str, int] = _NOTHING
     resident: tuple[Resident, ...] = ()
     content: tuple[str, ...] = ()
 

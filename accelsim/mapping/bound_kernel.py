@@ -1,4 +1,4 @@
-"""Ticks that a plan takes at the least, compiled: from its features and from what moving each operand once takes.
+"""Ticks that a plan takes at the least, compiled: from its cuts and from what moving each operand once takes.
 
 A bound is the longest of these; each is what one resource must do, and what must come before and after:
 
@@ -25,22 +25,21 @@ import numpy as np  # noqa: E402
 from numba import njit  # noqa: E402
 
 from accelsim.mapping.candidates_kernel import (  # noqa: E402
-    BUSY,
+    FIRST_CYCLES,
     FIRST_PART,
-    FIRST_TILE,
+    LAST_CYCLES,
     LAST_FILL,
-    LAST_RESULTS,
-    LAST_TILE,
-    OFTEN,
-    ROUNDS,
-    SINGLE_ROUNDS,
+    LAST_PART,
+    TILES,
 )
 from accelsim.mapping.kernel import (  # noqa: E402
     ADDS,
+    BATCH,
     BITS,
     BURST,
     COPIES,
     ELEMENTS,
+    FILL,
     INPUTS,
     LATENCY,
     LINK,
@@ -48,7 +47,6 @@ from accelsim.mapping.kernel import (  # noqa: E402
     LINK_TICKS,
     NARROWING,
     NEVER,
-    OTHER,
     OUTPUTS,
     OUTSTANDING,
     PORTS,
@@ -62,28 +60,51 @@ from accelsim.mapping.kernel import (  # noqa: E402
     WRITE_GAP,
     WRITE_RATE,
     WRITE_TRIP,
+    K,
+    M,
+    N,
+    fold_cycles,
+    interval_cycles,
     port_cycles,
 )
 
 _compiled = functools.partial(njit, cache=True, nogil=True)
+# For what runs every candidate: counting references to the arguments of a call would take longer.
+_inlined = functools.partial(njit, inline="always")
 _ENDLESS = 1e9  # beats of a transfer so long that its ends do not count
+
+# What moves over a server: ticks each time that the tiles along a side pass (weights cross once a tile along M, inputs
+# along N, sums there and back along K), ticks once whatever the plan, of which the results; which way it goes.
+ONCE, RESULTS, WAY = 3, 4, 5
+MOVED_COLUMNS = 6
+BOTH_WAYS, IN, OUT = range(3)
+# What a held operand takes: ticks of all its loads, start-up of each, what an isolated one may save; whether its
+# channel moves anything else; whether the array waits for each load, and for what each tile reads.
+LOADED, STARTUP, SAVED, SHARED, LOADS_WAIT, TILES_WAIT = range(6)
+HELD_COLUMNS = 6
 
 
 class Traffic(NamedTuple):
-    """What a product moves: `ticks` [4, servers] of moving inputs, weights, sums (there and back) and all that moves
-    once whatever the plan; `moved` [4] bytes; `saved` [3] ticks that an isolated load of an operand may be shorter."""
+    """What a product moves: `ticks` [servers that move anything, columns above], `moved` [columns above] bytes, `held`
+    [3, columns above] by the operand held."""
 
     ticks: Any
     moved: Any
-    saved: Any
+    held: Any
+
+
+@_inlined
+def _crossed(operand):
+    """The side along which each tile makes an operand cross again."""
+    return M if operand == WEIGHTS else N if operand == INPUTS else K
 
 
 @_compiled
-def _claim(ticks, moved, row, link, write, channels, server, size, port, claim):
-    ticks[row, 2 * link + write] += size * port
-    moved[row] += size
+def _claim(ticks, moved, column, link, write, channels, server, size, port, claim):
+    ticks[2 * link + write, column] += size * port
+    moved[column] += size
     if server >= 0:
-        ticks[row, channels + server] += size * claim
+        ticks[channels + server, column] += size * claim
 
 
 @_compiled
@@ -99,7 +120,8 @@ def _port(row, beats, isolated, write):
 def traffic_of(product, operands, links, drams, tick_hz):
     """What a product moves on a hardware."""
     channels = 2 * links.shape[0]
-    ticks, moved, saved = np.zeros((4, channels + drams.shape[0])), np.zeros(4), np.zeros(3)
+    ticks, moved = np.zeros((channels + drams.shape[0], MOVED_COLUMNS)), np.zeros(MOVED_COLUMNS)
+    held = np.zeros((3, HELD_COLUMNS))
     for operand in range(operands.shape[0]):
         link = operands[operand, LINK]
         if link < 0:
@@ -111,102 +133,105 @@ def traffic_of(product, operands, links, drams, tick_hz):
             cycles = _port(row, _ENDLESS, False, write)
             port = cycles * row[LINK_TICKS] / (_ENDLESS * row[LINK_BYTES] * row[PORTS])
             if operand < OUTPUTS and not write:
+                held[operand, STARTUP] = row[LATENCY]
                 for bursts in range(int(row[OUTSTANDING]) - 1, int(row[OUTSTANDING]) + 1):
                     beats = bursts * row[BURST]
                     less = _port(row, beats, False, write) - _port(row, beats, True, write)
-                    saved[operand] = max(saved[operand], less * row[LINK_TICKS])
+                    held[operand, SAVED] = max(held[operand, SAVED], less * row[LINK_TICKS])
             claim = tick_hz / drams[server, WRITE_RATE if write else READ_RATE] if server >= 0 else 0.0
             if operand == OUTPUTS:
-                _claim(ticks, moved, OUTPUTS, link, write, channels, server, spill, port, claim)
+                _claim(ticks, moved, K, link, write, channels, server, spill, port, claim)
             if operand < OUTPUTS and not write:
-                _claim(ticks, moved, operand, link, write, channels, server, size, port, claim)
+                _claim(ticks, moved, _crossed(operand), link, write, channels, server, size, port, claim)
             elif (operand > OUTPUTS and not write) or (operand == OUTPUTS and (write or product[ADDS])):
-                _claim(ticks, moved, OTHER, link, write, channels, server, size, port, claim)
-    return Traffic(ticks, moved, saved)
+                _claim(ticks, moved, RESULTS, link, write, channels, server, size, port, claim)
+    moved[ONCE] = moved[RESULTS] - moved[K]
+    count = 0
+    for server in range(ticks.shape[0]):
+        row = ticks[server]
+        row[ONCE] = row[RESULTS] - row[K]
+        row[WAY] = BOTH_WAYS if server >= channels else OUT if server % 2 else IN
+        for operand in range(OUTPUTS):
+            own, other = row[_crossed(operand)], row[_crossed(INPUTS + WEIGHTS - operand)]
+            if own > 0.0:
+                held[operand, LOADED] = max(held[operand, LOADED], own)
+                if other + row[K] + row[RESULTS] > 0.0:
+                    held[operand, SHARED] = 1.0
+        if row[M] + row[N] + row[K] + row[RESULTS] > 0.0:
+            ticks[count] = row
+            count += 1
+    for operand in range(3):
+        held[operand, LOADS_WAIT] = product[PREFETCH] == NEVER or product[COPIES + operand] == 1
+        for role in range(3):
+            if (role != operand or role == OUTPUTS) and product[COPIES + role] == 1:
+                held[operand, TILES_WAIT] = 1.0
+    return Traffic(ticks[:count], moved, held)
 
 
-@_compiled
-def moved_bytes(traffic, features, index):
-    """Bytes that a candidate moves."""
-    return (
-        traffic.moved[INPUTS] * features[OFTEN + INPUTS, index]
-        + traffic.moved[WEIGHTS] * features[OFTEN + WEIGHTS, index]
-        + traffic.moved[OUTPUTS] * (features[OFTEN + OUTPUTS, index] - 1.0)
-        + traffic.moved[OTHER]
-    )
+@_inlined
+def moved_bytes(moved, by_m, by_n, by_k):
+    """Bytes that cross where the tiles along each side pass so often."""
+    return moved[M] * by_m + moved[N] * by_n + moved[K] * by_k + moved[ONCE]
 
 
-@_compiled
-def least_ticks(product, operands, links, traffic, held, features, begin, end, bounds):
-    """Bounds of the candidates from `begin` up to `end`, all of which hold `held`."""
-    ticks, channels = traffic.ticks, 2 * links.shape[0]
-    unit = float(product[UNIT_TICKS])
-    busy, rounds = features[BUSY], features[ROUNDS]
-    last_tile, last_fill = features[LAST_TILE], features[LAST_FILL]
-    head, tail = np.zeros(end), np.empty(end)
-    for index in range(begin, end):
-        tail[index] = unit * last_fill[index]
-    loaded, latency, saved, shared = 0.0, 0.0, 0.0, False
-    held_row = min(held, WEIGHTS)
-    if held != OUTPUTS and operands[held, LINK] >= 0:
-        latency, saved = links[operands[held, LINK], LATENCY], traffic.saved[held]
-    other = INPUTS + WEIGHTS - held
-    for server in range(ticks.shape[1]):
-        in_ticks, weight_ticks, out_ticks = ticks[INPUTS, server], ticks[WEIGHTS, server], ticks[OTHER, server]
-        if in_ticks + weight_ticks > 0.0:
-            in_part, weight_part = features[FIRST_PART + INPUTS], features[FIRST_PART + WEIGHTS]
-            for index in range(begin, end):
-                head[index] = max(head[index], in_ticks * in_part[index] + weight_ticks * weight_part[index] - saved)
-        if server < channels and server % 2 == 1 and out_ticks > 0.0:
-            results = features[LAST_RESULTS]
-            for index in range(begin, end):
-                tail[index] = max(tail[index], out_ticks * results[index])
-        if held != OUTPUTS and ticks[held, server] > 0.0:
-            loaded = max(loaded, ticks[held, server])
-            shared = shared or ticks[other, server] + ticks[OUTPUTS, server] + out_ticks > 0.0
-    slots, depth = min(2, product[COPIES + held]), 1 << 30
-    for role in range(3):
-        if role != held or role == OUTPUTS:
-            depth = min(depth, product[COPIES + role])
-    often = features[OFTEN + held_row]
-    waits = np.zeros(end)
-    if loaded > 0.0:
-        first_part = features[FIRST_PART + held_row]
-        late = features[SINGLE_ROUNDS] if shared else rounds
-        for index in range(begin, end):
-            head[index] = max(head[index], loaded * first_part[index] + latency - saved)
-        if slots == 1 or product[PREFETCH] == NEVER:
-            for index in range(begin, end):
-                waits[index] = loaded * often[index] + rounds[index] * (latency - saved)
-        for index in range(begin, end):
-            chain = loaded * often[index] - rounds[index] * saved + late[index] * latency
-            bounds[index] = chain + unit * last_tile[index] + tail[index]
-    else:
-        for index in range(begin, end):
-            bounds[index] = 0.0
-    ins, weights, sums = features[OFTEN + INPUTS], features[OFTEN + WEIGHTS], features[OFTEN + OUTPUTS]
-    if depth == 1:
-        streams = np.zeros(end)
-        for server in range(channels):
-            in_ticks = ticks[INPUTS, server] if held != INPUTS else 0.0
-            weight_ticks = ticks[WEIGHTS, server] if held != WEIGHTS else 0.0
-            for index in range(begin, end):
-                streams[index] = max(streams[index], in_ticks * ins[index] + weight_ticks * weights[index])
-        for index in range(begin, end):
-            waits[index] += streams[index]
-    for index in range(begin, end):
-        bounds[index] = max(bounds[index], max(head[index], waits[index]) + unit * busy[index] + tail[index])
-    first_tile = features[FIRST_TILE]
-    for server in range(ticks.shape[1]):
-        in_ticks, weight_ticks, sum_ticks = ticks[INPUTS, server], ticks[WEIGHTS, server], ticks[OUTPUTS, server]
-        once = ticks[OTHER, server] - sum_ticks
-        if in_ticks + weight_ticks + ticks[OTHER, server] + sum_ticks <= 0.0:
-            continue
-        stores = 1.0 if server < channels and server % 2 == 1 else 0.0
-        loads = 1.0 if server < channels and server % 2 == 0 else 0.0
-        own = saved if loads and held != OUTPUTS and ticks[held, server] > 0.0 else 0.0
-        for index in range(begin, end):
-            moving = in_ticks * ins[index] + weight_ticks * weights[index] + sum_ticks * sums[index] + once
-            around = stores * (head[index] + unit * first_tile[index])
-            around += loads * (unit * last_tile[index] + tail[index]) - own * rounds[index]
-            bounds[index] = max(bounds[index], moving + around)
+@_inlined
+def server_ticks(ticks, by_m, by_n, by_k):
+    """Ticks of the busiest server where the tiles along each side pass so often."""
+    most = 0.0
+    for server in range(ticks.shape[0]):
+        once = ticks[server, ONCE]
+        most = max(most, ticks[server, M] * by_m + ticks[server, N] * by_n + ticks[server, K] * by_k + once)
+    return most
+
+
+@_inlined
+def least_ends(product, held_ticks, held, part):
+    """Ticks before and after the work of an array, whatever the streams are: the held load of the first tile, a `part`
+    of all, and the shortest fill."""
+    fill = product[FILL] + fold_cycles(product, 1) - interval_cycles(product, 1)
+    load = held_ticks[held, LOADED] * part + held_ticks[held, STARTUP] - held_ticks[held, SAVED]
+    return product[UNIT_TICKS] * fill + max(0.0, load)
+
+
+@_inlined
+def least_ticks(product, ticks, held_ticks, cuts, m, n, k, held, by_m, by_n, by_k, busy):
+    """The bound of a plan that holds an operand, with these cuts of its sides, which pass so often; `busy` are the
+    ticks of its array."""
+    unit, batch, saved = float(product[UNIT_TICKS]), float(product[BATCH]), held_ticks[held, SAVED]
+    rounds = batch * by_m * by_n * by_k
+    first_tile = unit * cuts[M, m, FIRST_CYCLES] * cuts[N, n, FIRST_CYCLES] * cuts[K, k, FIRST_CYCLES]
+    last_tile = unit * cuts[M, m, LAST_CYCLES] * cuts[N, n, LAST_CYCLES] * cuts[K, k, LAST_CYCLES]
+    weights = cuts[N, n, FIRST_PART] * cuts[K, k, FIRST_PART] / batch
+    inputs = cuts[M, m, FIRST_PART] * cuts[K, k, FIRST_PART] / batch
+    results = cuts[M, m, LAST_PART] * cuts[N, n, LAST_PART] / batch
+    head = streams = least = waits = 0.0
+    tail = unit * (cuts[M, m, LAST_FILL] + cuts[N, n, LAST_FILL] + cuts[K, k, LAST_FILL])
+    for server in range(ticks.shape[0]):
+        head = max(head, ticks[server, M] * weights + ticks[server, N] * inputs - saved)
+        if ticks[server, WAY] == OUT:
+            tail = max(tail, ticks[server, RESULTS] * results)
+        if ticks[server, WAY] != BOTH_WAYS:
+            streamed = ticks[server, M] * by_m if held != WEIGHTS else 0.0
+            streams = max(streams, streamed + (ticks[server, N] * by_n if held != INPUTS else 0.0))
+    if held_ticks[held, LOADED] > 0.0:
+        loaded, startup = held_ticks[held, LOADED], held_ticks[held, STARTUP]
+        head = max(head, loaded * (weights if held == WEIGHTS else inputs) + startup - saved)
+        loads = loaded * (by_m if held == WEIGHTS else by_n) - rounds * saved
+        if held_ticks[held, LOADS_WAIT] > 0.0:
+            waits = loads + rounds * startup
+        single = (cuts[M, m, TILES] if held == WEIGHTS else cuts[N, n, TILES]) == 1.0
+        late = rounds if single or held_ticks[held, SHARED] == 0.0 else 0.0
+        least = loads + late * startup + last_tile + tail
+    if held_ticks[held, TILES_WAIT] > 0.0:
+        waits = max(waits, streams)  # what the first tile of a round reads comes in beside the held load
+    least = max(least, max(head, waits) + busy + tail)
+    for server in range(ticks.shape[0]):
+        moving = ticks[server, M] * by_m + ticks[server, N] * by_n + ticks[server, K] * by_k + ticks[server, ONCE]
+        if ticks[server, WAY] == OUT:
+            moving += head + first_tile
+        elif ticks[server, WAY] == IN:
+            moving += last_tile + tail
+            if (held == WEIGHTS and ticks[server, M] > 0.0) or (held == INPUTS and ticks[server, N] > 0.0):
+                moving -= saved * rounds
+        least = max(least, moving)
+    return least

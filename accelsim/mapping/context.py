@@ -6,16 +6,19 @@ import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from accelsim.errors import DoesNotFitError, InputError, UnsupportedError
 from accelsim.hw.schema import Buffer, Hardware
-from accelsim.ir import Access, FrozenMap, LoopNest, Node, Operand
+from accelsim.ir import Access, Axis, FrozenMap, LoopNest, Node, Operand
 from accelsim.mapping.rates import Decision, Rates, decided, rates_of
 from accelsim.mapping.record import Floats, Record
 from accelsim.mapping.stage import Stage, Transfer
 from accelsim.mapping.view import ANY, PARAMETER, Workload, nest_key
 from accelsim.results.failure import Failure
+
+T = TypeVar("T")
+_READ, _WRITE = Access.READ, Access.WRITE  # members of an Enum are slow to reach
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,15 @@ class Context:
     reserved: dict[str, int] = field(default_factory=dict)
     """Bytes of buffers that parameters of the nodes so far stay in."""
     _homes: dict[tuple[str, str, str, int, bool], Home] = field(default_factory=dict)
+    _homes_of_classes: dict[Hashable, Home] = field(default_factory=dict)
+    _shared: dict[Hashable, Any] = field(default_factory=dict)
+
+    def shared(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What several layouts need of the hardware, worked out once."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        found: T = self._shared[key]
+        return found
 
     @cached_property
     def record(self) -> Record:
@@ -120,12 +132,23 @@ class Context:
     def home(self, op: str, operand: Operand) -> Home:
         """Where the hardware stores an operand of a node of `op`. Raises InputError where it does not say."""
         key = (op, operand.role, operand.tensor, operand.stored_bits, operand.on_chip)
-        if key not in self._homes:
-            groups = self._classes(op, operand)
+        found = self._homes.get(key)
+        if found is None:
+            found = self._homes[key] = self._home(op, operand)
+        return found
+
+    def _home(self, op: str, operand: Operand) -> Home:
+        """Operands of the same classes have the same home."""
+        groups = self._classes(op, operand)
+        elsewhere = operand.on_chip or self.is_kept(operand.tensor)
+        key = (groups, operand.constant, operand.stored_bits, elsewhere)
+        known = self._homes_of_classes.get(key)
+        if known is None:
             bits = operand.stored_bits or self._bits(operand, groups)
-            link = None if operand.on_chip or self.is_kept(operand.tensor) else self._link(operand, groups)
-            self._homes[key] = Home(link, bits, next(group[0] for group in groups if group))
-        return self._homes[key]
+            link = None if elsewhere else self._link(operand, groups)
+            known = Home(link, bits, next(group[0] for group in groups if group))
+            self._homes_of_classes[key] = known
+        return known
 
     def _classes(self, op: str, operand: Operand) -> tuple[tuple[str, ...], ...]:
         """Names the hardware may give this operand; one that lives inside the op is `op.role`."""
@@ -178,9 +201,9 @@ class Context:
     ) -> tuple[Transfer, ...]:
         """The transfers that an operand's access asks for: an accumulation reads and writes."""
         moved: tuple[Transfer, ...] = ()
-        if operand.access is not Access.WRITE:
+        if operand.access is not _WRITE:
             moved += self.transfer(op, operand, elements, write=False, stretch=stretch, runs=runs)
-        if operand.access is not Access.READ:
+        if operand.access is not _READ:
             moved += self.transfer(op, operand, elements, write=True, stretch=stretch, runs=runs)
         return moved
 
@@ -191,8 +214,14 @@ class Context:
         return memory
 
 
-_ABLE = {True: ("dot", "systolic", "spatial", "rate", "host"), False: ("vector", "host")}
-"""Kinds of units that can run a nest, by whether it is a product."""
+def _able(nest: LoopNest) -> tuple[str, ...]:
+    """Kinds of units that can run a nest. Arrays multiply rows by what all rows share; a rate and a host any two."""
+    if nest.function != "mac":
+        return ("vector", "host")
+    axis = {dim.name: dim.axis for dim in nest.dims}
+    factors = [{axis[dim] for dim in operand.dims} for operand in nest.operands if operand.access is _READ]
+    shared = any(Axis.REDUCE in axes and Axis.ROW not in axes for axes in factors)
+    return ("dot", "systolic", "spatial", "rate", "host") if shared else ("rate", "host")
 
 
 def cannot_run(
@@ -204,7 +233,7 @@ def cannot_run(
     """
     key = nest_key(node, nest)
     if not lever:
-        kinds = _ABLE[nest.function == "mac"]
+        kinds = _able(nest)
         able = [name for name, other in context.hardware.units.items() if other.kind in kinds and name != unit]
         lever = f"place it on {' or '.join(able)}: placement.{key}" if able else f"add a unit of {' or '.join(kinds)}"
     text = f"{context.hardware.name}: unit '{unit}' {why}, it cannot run '{key}' of node '{node.name}'; {lever}"

@@ -294,25 +294,37 @@ def expand(product, operands, epilogue, plan, boxes, moves, sizes):
 
 
 @_compiled
-def transfer_ticks(link, dram, tick_hz, write, beats, runs, isolated, switch):
-    """Ticks of a transfer on its port and of its DRAM (`dram` empty: none), at most 2**59, which no program may take.
-    `switch` are seconds a byte."""
+def port_ticks(link, write, beats, runs, isolated):
+    """Ticks of a transfer on its port, at most 2**59, which no program may take."""
     ports = link[PORTS]
     cycles = port_cycles(
         beats / ports, runs / ports, isolated, int(link[LINK_BYTES]), link[NARROWING], int(link[BURST]),
         int(link[OUTSTANDING]), link[WRITE_TRIP] if write else link[READ_TRIP], link[WRITE_GAP] if write else 0.0,
     )  # fmt: skip
-    claim = 0.0
-    if link[SERVER] >= 0:
-        claim = dram_seconds(
-            beats * link[LINK_BYTES], runs, dram[WRITE_RATE] if write else dram[READ_RATE], int(dram[GRANULE]),
-            dram[ROW_MISS], switch if write else 0.0,
-        )  # fmt: skip
-    return math.ceil(min(cycles * link[LINK_TICKS], 2.0**59)), math.ceil(min(claim * tick_hz, 2.0**59))
+    return math.ceil(min(cycles * link[LINK_TICKS], 2.0**59))
 
 
 @_compiled
-def _switching(box, operands, moves, sizes, links, drams, server):
+def dram_ticks(size, dram, tick_hz, write, runs, switch):
+    """Ticks that a transfer of `size` bytes claims of its DRAM, at most 2**59. `switch` are seconds a byte."""
+    claim = dram_seconds(
+        size, runs, dram[WRITE_RATE] if write else dram[READ_RATE], int(dram[GRANULE]), dram[ROW_MISS],
+        switch if write else 0.0,
+    )  # fmt: skip
+    return math.ceil(min(claim * tick_hz, 2.0**59))
+
+
+@_compiled
+def transfer_ticks(link, dram, tick_hz, write, beats, runs, isolated, switch):
+    """Ticks of a transfer on its port and of its DRAM (`dram` empty: none)."""
+    claim = 0
+    if link[SERVER] >= 0:
+        claim = dram_ticks(beats * link[LINK_BYTES], dram, tick_hz, write, runs, switch)
+    return port_ticks(link, write, beats, runs, isolated), claim
+
+
+@_compiled
+def switching(box, operands, moves, sizes, links, drams, server):
     """Seconds lost to turning the bus for each byte that a box writes to a DRAM server (see `servers.py`)."""
     if drams[server, SWITCH] <= 0.0:
         return 0.0
@@ -338,7 +350,7 @@ def book(box, operands, moves, sizes, links, drams, tick_hz, claims):
     channels = 2 * links.shape[0]
     switch = np.zeros(drams.shape[0])
     for server in range(drams.shape[0]):
-        switch[server] = _switching(box, operands, moves, sizes, links, drams, server)
+        switch[server] = switching(box, operands, moves, sizes, links, drams, server)
     for number in range(box[FIRST], box[LAST]):
         link = operands[moves[number, OPERAND], LINK]
         kind, write, server = moves[number, KIND], moves[number, WRITE], int(links[link, SERVER])

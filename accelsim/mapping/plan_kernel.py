@@ -41,9 +41,9 @@ class Space(NamedTuple):
 
 
 @_compiled
-def new_space(operands, links, drams):
-    """Room for the plans of a product with these operands."""
-    servers, most = 2 * links.shape[0] + drams.shape[0], mapping.MOST_BOXES * (operands.shape[0] + 3)
+def new_space(operands, servers):
+    """Room for plans of products with so many operands at most."""
+    most = mapping.MOST_BOXES * (operands + 3)
     return Space(
         np.empty((mapping.MOST_BOXES, mapping.BOX_COLUMNS), np.int64),
         np.empty((most, mapping.MOVE_COLUMNS), np.int64),

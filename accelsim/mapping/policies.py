@@ -21,6 +21,11 @@ _ARRANGES: Mapping[str, Callable[[Context, Node, tuple[LoopNest, ...]], Arranged
 }
 
 
+def is_arranged(node: Node) -> bool:
+    """Whether a policy, which may look at the numbers of the hardware, arranges the nests of a node."""
+    return node.op in _ARRANGES
+
+
 def arranged(context: Context, node: Node) -> Arranged:
     """The nests of a node as the hardware's policies arrange them. Raises what `Workload.nests` raises."""
     nests = context.workload.nests(node)

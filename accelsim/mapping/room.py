@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from accelsim.hw.schema import Buffer
+from accelsim.hw.memory import RoomFor
+from accelsim.hw.schema import Buffer, Hardware
 from accelsim.ir import Access, Axis, LoopNest, Node
 from accelsim.mapping.context import Context
-from accelsim.mapping.placement import Placed
+from accelsim.mapping.outline import Group
 from accelsim.results import Failure
 
 
@@ -21,18 +22,25 @@ class Need(NamedTuple):
     failure: Failure | None
 
 
-def room_needed(context: Context, node: Node, placed: Iterable[Placed]) -> Iterator[Need]:
-    """What the node takes of buffers that say what they have room for (`room_for`)."""
-    for name, memory in context.hardware.memories.items():
-        if not isinstance(memory, Buffer) or memory.room_for is None:
-            continue
-        if memory.room_for.what == "expert-queue":
+def buffers_with_room(hardware: Hardware) -> Iterator[tuple[str, Buffer, RoomFor]]:
+    """Buffers that say what they have room for (`room_for`)."""
+    for name, memory in hardware.memories.items():
+        if isinstance(memory, Buffer) and memory.room_for is not None:
+            yield name, memory, memory.room_for
+
+
+def room_needed(
+    context: Context, node: Node, groups: Iterable[Group], buffers: Iterable[tuple[str, Buffer, RoomFor]]
+) -> Iterator[Need]:
+    """What the node takes of `buffers_with_room`."""
+    for name, memory, room in buffers:
+        if room.what == "expert-queue":
             yield from _queue(context, node, name, memory)
             continue
-        axis = Axis.REDUCE if memory.room_for.what == "input-row" else Axis.OUTPUT
-        for group in placed:
-            if memory.room_for.of in (None, group.unit):
-                for nest in group.nests:
+        axis = Axis.REDUCE if room.what == "input-row" else Axis.OUTPUT
+        for group in groups:
+            if room.of in (None, group.placed.unit):
+                for nest in group.placed.nests:
                     yield from _row(context, node, nest, axis, name)
 
 

@@ -1,12 +1,12 @@
 """The search for the best cut of a product, compiled.
 
-    1  `candidates`: cuts that no rate has a say in
-    2  the bound of each: what array, loads, channels and DRAMs take at the least
+    1  pairs of cuts that no rate has a say in, and the least that array and servers take with each
+    2  the pairs that may yet win, with every cut of the third side: the bound of each
     3  the candidate of the least bound is timed as the timeline runs it, until no bound is below the best
     4  one tile more or less along each side of the best, as long as that helps
 
-Bounds and times are of latency, energy or their product. Ties: fewer bytes, then the earlier candidate, so that a
-search has one answer.
+Bounds and times are of latency, energy or their product. A candidate is not timed where its bound leaves less than a
+thousandth to gain. Ties: fewer bytes, then the earlier candidate, so that a search has one answer.
 """
 
 # ruff: noqa: PLR0917  (kernels take plain arrays and numbers, by position)
@@ -14,6 +14,7 @@ search has one answer.
 from __future__ import annotations
 
 import functools
+from typing import Any, NamedTuple
 
 from accelsim.kernel_cache import use_kernel_cache
 
@@ -22,24 +23,50 @@ use_kernel_cache()
 import numpy as np  # noqa: E402
 from numba import njit  # noqa: E402
 
-from accelsim.mapping.bound_kernel import least_ticks, moved_bytes, traffic_of  # noqa: E402
-from accelsim.mapping.candidates_kernel import (  # noqa: E402
-    BUSY,
-    FEATURES,
-    MOST_PLANS,
-    add_candidate,
-    candidates,
-    equal_tiles,
-    largest,
+from accelsim.mapping.bound_kernel import (  # noqa: E402
+    least_ends,
+    least_ticks,
+    moved_bytes,
+    server_ticks,
+    traffic_of,
 )
-from accelsim.mapping.kernel import HELD, UNIT_TICKS, fits, grains  # noqa: E402
-from accelsim.mapping.plan_kernel import new_space, plan_ticks  # noqa: E402
+from accelsim.mapping.candidates_kernel import (  # noqa: E402
+    CUT_COLUMNS,
+    CYCLES,
+    FIRST_PART,
+    KINDS,
+    LEAST_CYCLES,
+    MOST_CANDIDATES,
+    MOST_PAIRS,
+    MOST_ROWS,
+    TILES,
+    UNITS,
+    add_pair,
+    list_cuts,
+    list_neighbours,
+    list_pairs,
+)
+from accelsim.mapping.kernel import (  # noqa: E402
+    BATCH,
+    INPUTS,
+    OUTPUTS,
+    UNIT_TICKS,
+    WEIGHTS,
+    K,
+    M,
+    N,
+    axis_first,
+    fits,
+    grains,
+)
+from accelsim.mapping.plan_kernel import Space, new_space, plan_ticks  # noqa: E402
 
 _compiled = functools.partial(njit, cache=True, nogil=True)
+_inlined = functools.partial(njit, inline="always")
 _TIMED = 64  # candidates that are timed at most, in each round
+_GAIN = 0.995  # of the best: bounds above are not looked at
 _CLOSE = 1.05  # plans that may yet win, beside the best
-_ROUNDS = 8  # of refinement
-_NEIGHBOURS = 64
+_ROUNDS = 24  # of refinement
 MOST_TICKS = 2.0**60
 NO_TILE, TOO_LONG = -1.0, -2.0  # what a search returns that finds nothing
 
@@ -48,147 +75,171 @@ OBJECTIVE, PER_TICK, PER_BYTE, PER_BUSY_TICK = range(4)
 LATENCY_OBJECTIVE, ENERGY_OBJECTIVE, PRODUCT_OBJECTIVE = range(3)
 
 
+class Table(NamedTuple):
+    """What searches work in: `cuts` [3, rows, columns of `candidates_kernel`] of M, N and K; `pairs` and candidates
+    `found`, [plans, 4] rows of these and the operand held, with the least score of each; `space` to time plans in."""
+
+    cuts: Any
+    pairs: Any
+    pair_scores: Any
+    found: Any
+    scores: Any
+    space: Space
+
+
 @_compiled
+def new_table(operands, servers):
+    """Room for searches of products with so many operands at most."""
+    return Table(
+        np.empty((3, MOST_ROWS, CUT_COLUMNS)),
+        np.empty((MOST_PAIRS, 4), np.int64),
+        np.empty(MOST_PAIRS),
+        np.empty((MOST_CANDIDATES, 4), np.int64),
+        np.empty(MOST_CANDIDATES),
+        new_space(operands, servers),
+    )
+
+
+@_inlined
 def _score(weights, ticks, moved, busy):
-    if weights[OBJECTIVE] == LATENCY_OBJECTIVE:
-        return ticks
-    joules = weights[PER_TICK] * ticks + weights[PER_BYTE] * moved + weights[PER_BUSY_TICK] * busy
-    return joules if weights[OBJECTIVE] == ENERGY_OBJECTIVE else joules * ticks
+    score = ticks
+    if ticks >= MOST_TICKS:
+        score = np.inf
+    elif weights[OBJECTIVE] != LATENCY_OBJECTIVE:
+        joules = weights[PER_TICK] * ticks + weights[PER_BYTE] * moved + weights[PER_BUSY_TICK] * busy
+        score = joules if weights[OBJECTIVE] == ENERGY_OBJECTIVE else joules * ticks
+    return score
 
 
 @_compiled
-def _bound_scores(product, operands, links, traffic, weights, plans, features, count, bounds):
-    """The least score of each candidate; infinite where its ticks pass 2**60."""
-    begin = 0
-    while begin < count:
-        held, end = plans[begin, 3], begin + 1
-        while end < count and plans[end, 3] == held:
-            end += 1
-        least_ticks(product, operands, links, traffic, held, features, begin, end, bounds)
-        begin = end
+def _score_pairs(product, weights, cuts, traffic, pairs, count, scores):
+    """The least score of each pair with any cut of its third side. Returns the pair with the least of all."""
+    ticks, moved, held_ticks = traffic
+    unit, batch, least = float(product[UNIT_TICKS]), float(product[BATCH]), 0
+    for pair in range(count):
+        m, n, k, held = pairs[pair, M], pairs[pair, N], pairs[pair, K], pairs[pair, 3]
+        by_m = 1.0 if held == WEIGHTS else cuts[M, m, TILES]
+        by_n = 1.0 if held == INPUTS else cuts[N, n, TILES]
+        by_k = 1.0 if held == OUTPUTS else cuts[K, k, TILES]
+        one, two, inner = axis_first(held)
+        first, second, third = pairs[pair, one], pairs[pair, two], pairs[pair, inner]
+        cycles = cuts[one, first, CYCLES] * cuts[two, second, CYCLES] * cuts[inner, third, LEAST_CYCLES]
+        part, busy = cuts[one, first, FIRST_PART] * cuts[two, second, FIRST_PART] / batch, unit * batch * cycles
+        most = max(server_ticks(ticks, by_m, by_n, by_k), busy + least_ends(product, held_ticks, held, part))
+        scores[pair] = _score(weights, most, moved_bytes(moved, by_m, by_n, by_k), busy)
+        if scores[pair] < scores[least]:
+            least = pair
+    return least
+
+
+@_compiled
+def _keep(product, weights, cuts, traffic, found, count, limit, scores):
+    """Keep the candidates whose bound is below the limit, with their scores. Returns how many they are."""
+    ticks, moved, held_ticks = traffic
+    unit, batch, kept = float(product[UNIT_TICKS]), float(product[BATCH]), 0
     for index in range(count):
-        if bounds[index] >= MOST_TICKS:
-            bounds[index] = np.inf
-        elif weights[OBJECTIVE] != LATENCY_OBJECTIVE:
-            busy = product[UNIT_TICKS] * features[BUSY, index]
-            bounds[index] = _score(weights, bounds[index], moved_bytes(traffic, features, index), busy)
+        m, n, k, held = found[index, M], found[index, N], found[index, K], found[index, 3]
+        by_m = cuts[M, m, KINDS] if held == WEIGHTS else cuts[M, m, TILES]
+        by_n = cuts[N, n, KINDS] if held == INPUTS else cuts[N, n, TILES]
+        by_k = cuts[K, k, KINDS] if held == OUTPUTS else cuts[K, k, TILES]
+        busy = unit * batch * cuts[M, m, CYCLES] * cuts[N, n, CYCLES] * cuts[K, k, CYCLES]
+        moves = moved_bytes(moved, by_m, by_n, by_k)
+        if _score(weights, max(busy, server_ticks(ticks, by_m, by_n, by_k)), moves, busy) >= limit:
+            continue
+        least = least_ticks(product, ticks, held_ticks, cuts, m, n, k, held, by_m, by_n, by_k, busy)
+        score = _score(weights, least, moves, busy)
+        if score < limit:
+            found[kept, M], found[kept, N], found[kept, K], found[kept, 3] = m, n, k, held
+            scores[kept] = score
+            kept += 1
+    return kept
 
 
 @_compiled
-def _neighbours(product, grain, best, plans, features):
-    """Plans near one: another operand held; along each side one tile less or more, half or twice as many, and with
-    each of these another side as long as then fits. Those that hold the same operand together."""
-    plan, count = np.empty(4, np.int64), 0
-    for choice in range(3):
-        held = product[HELD + choice]
-        if held < 0:
-            continue
-        for side in range(3):
-            plan[side] = best[side]
-        plan[3] = held
-        if held != best[3]:
-            count = add_candidate(product, grain, plan, plans, features, count)
-            continue
-        for axis in range(3):
-            tiles = -(-grain[axis, 1] // best[axis])
-            for wanted in (tiles - 1, tiles + 1, tiles - 2, tiles + 2, tiles // 2, 2 * tiles):
-                size = -(-grain[axis, 1] // min(max(wanted, 1), grain[axis, 1]))
-                if size == best[axis]:
-                    continue
-                for other in range(3):
-                    for side in range(3):
-                        plan[side] = best[side]
-                    plan[axis] = size
-                    if other != axis:
-                        most = largest(product, grain, plan, other)
-                        if most < 1:
-                            continue
-                        plan[other] = equal_tiles(grain[other, 1], most)
-                        if plan[other] == best[other]:
-                            continue
-                    if fits(product, grain, plan):
-                        count = add_candidate(product, grain, plan, plans, features, count)
-    return count
-
-
-@_compiled
-def _time_best(
-    product, operands, epilogue, plans, features, count, links, drams, tick_hz, weights, traffic, space, most, found,
-    best,
-):  # fmt: skip
-    """Time candidates in the order of their bounds, `most` of them, until no bound is below the best of all. For each
-    operand held, `found` [3, 3] are score, bytes and ticks of its best plan so far, `best` [3, 4] that plan."""
-    bounds = np.empty(count)
-    _bound_scores(product, operands, links, traffic, weights, plans, features, count, bounds)
+def _time(product, operands, epilogue, links, drams, tick_hz, weights, table, count, most, best, plans):
+    """Time candidates in the order of their bounds, `most` of them, until no bound is below the limit. For each operand
+    held, `best` [3, 3] are score, bytes and ticks of its best plan so far, `plans` [3, 4] that plan."""
+    cuts, found, scores = table.cuts, table.found, table.scores
+    plan = np.empty(4, np.int64)
     for _ in range(min(count, most)):
         index = 0
         for other in range(1, count):
-            if bounds[other] < bounds[index]:
+            if scores[other] < scores[index]:
                 index = other
-        if bounds[index] >= min(found[0, 0], found[1, 0], found[2, 0]):
+        if scores[index] >= _limit(best):
             break
-        bounds[index] = np.inf
-        ticks, moved = plan_ticks(product, operands, epilogue, plans[index], links, drams, tick_hz, space)
-        score = _score(weights, ticks, moved, product[UNIT_TICKS] * features[BUSY, index])
-        held = plans[index, 3]
-        if score < found[held, 0] or (score == found[held, 0] and moved < found[held, 1]):
-            found[held, 0], found[held, 1], found[held, 2] = score, moved, ticks
-            for side in range(4):
-                best[held, side] = plans[index, side]
+        scores[index] = np.inf
+        held = plan[3] = found[index, 3]
+        busy = float(product[UNIT_TICKS]) * product[BATCH]
+        for side in range(3):
+            row = found[index, side]
+            plan[side] = int(cuts[side, row, UNITS])
+            busy *= cuts[side, row, CYCLES]
+        ticks, moved = plan_ticks(product, operands, epilogue, plan, links, drams, tick_hz, table.space)
+        score = _score(weights, ticks, moved, busy)
+        if score < best[held, 0] or (score == best[held, 0] and moved < best[held, 1]):
+            best[held, 0], best[held, 1], best[held, 2] = score, moved, ticks
+            plans[held] = plan
+
+
+@_inlined
+def _limit(best):
+    return _GAIN * min(best[0, 0], best[1, 0], best[2, 0])
 
 
 @_compiled
-def _winner(found):
+def _winner(best):
     """The operand held by the best plan."""
     held = 0
     for other in range(1, 3):
-        if found[other, 0] < found[held, 0] or (found[other, 0] == found[held, 0] and found[other, 1] < found[held, 1]):
+        if best[other, 0] < best[held, 0] or (best[other, 0] == best[held, 0] and best[other, 1] < best[held, 1]):
             held = other
     return held
 
 
 @_compiled
-def choose(product, operands, epilogue, plans, features, count, links, drams, tick_hz, weights, plan):
-    """The best plan from the candidates on, in `plan`; returns its ticks by itself, or TOO_LONG where all pass 2**60
-    ticks."""
-    traffic = traffic_of(product, operands, links, drams, tick_hz)
-    space = new_space(operands, links, drams)
-    found, best = np.full((3, 3), np.inf), np.empty((3, 4), np.int64)
-    _time_best(
-        product, operands, epilogue, plans, features, count, links, drams, tick_hz, weights, traffic, space, _TIMED,
-        found, best,
-    )  # fmt: skip
+def search_in(table, product, operands, epilogue, links, drams, tick_hz, weights, plan):
+    """`search` in a table that other searches may have used."""
     grain = np.empty((3, 2), np.int64)
     grains(product, grain)
-    near, near_features = np.empty((_NEIGHBOURS, 4), np.int64), np.empty((FEATURES, _NEIGHBOURS))
-    for held in range(3):
-        for _ in range(_ROUNDS):
-            before = found[held, 0]
-            if before > _CLOSE * found[_winner(found), 0] or before == np.inf:
-                break
-            count = _neighbours(product, grain, best[held], near, near_features)
-            _time_best(
-                product, operands, epilogue, near, near_features, count, links, drams, tick_hz, weights, traffic,
-                space, _TIMED, found, best,
-            )  # fmt: skip
-            if found[held, 0] >= before:
-                break
-    held = _winner(found)
-    if found[held, 0] == np.inf:
+    if not fits(product, grain, np.ones(3, np.int64)):
+        return NO_TILE
+    cuts, pairs, pair_scores, found, scores, _ = table
+    world, what = (product, operands, epilogue, links, drams, tick_hz, weights), (product, weights, cuts)
+    traffic = traffic_of(product, operands, links, drams, tick_hz)
+    best, plans = np.full((3, 3), np.inf), np.empty((3, 4), np.int64)
+    ends = list_cuts(product, grain, cuts)
+    pair_count = list_pairs(product, cuts, ends, pairs)
+    start = _score_pairs(*what, traffic, pairs, pair_count, pair_scores)
+    count = add_pair(product, ends, pairs[start], found, 0)
+    count = _keep(*what, traffic, found, count, np.inf, scores)
+    _time(*world, table, count, 1, best, plans)
+    count, limit = 0, _limit(best)
+    for pair in range(pair_count):
+        if pair_scores[pair] < limit:
+            count = add_pair(product, ends, pairs[pair], found, count)
+    count = _keep(*what, traffic, found, count, limit, scores)
+    _time(*world, table, count, _TIMED, best, plans)
+    refined = np.full(3, np.inf)  # the score of the plan of each operand held whose neighbours were looked at
+    for turn in range(_ROUNDS):
+        held = turn % 3
+        if best[held, 0] < refined[held] and best[held, 0] <= _CLOSE * best[_winner(best), 0]:
+            refined[held] = best[held, 0]
+            count = list_neighbours(product, grain, plans[held], cuts, found)
+            count = _keep(*what, traffic, found, count, _limit(best), scores)
+            _time(*world, table, count, _TIMED, best, plans)
+    held = _winner(best)
+    if best[held, 0] == np.inf:
         return TOO_LONG
-    for side in range(4):
-        plan[side] = best[held, side]
-    return found[held, 2]
+    plan[:] = plans[held]
+    return best[held, 2]
 
 
 @_compiled
-def search(product, operands, epilogue, links, drams, tick_hz, weights, best):
-    """The best plan found: grains of a tile along M, N and K and the operand held, in `best`.
+def search(product, operands, epilogue, links, drams, tick_hz, weights, plan):
+    """The best plan found: grains of a tile along M, N and K and the operand held, in `plan`.
 
     Returns its ticks by itself, or NO_TILE where none fits its buffers, TOO_LONG where every plan passes 2**60 ticks.
     """
-    plans, features = np.empty((MOST_PLANS, 4), np.int64), np.empty((FEATURES, MOST_PLANS))
-    count = candidates(product, plans, features)
-    if count < 0:
-        return NO_TILE
-    return choose(product, operands, epilogue, plans, features, count, links, drams, tick_hz, weights, best)
+    table = new_table(operands.shape[0], 2 * links.shape[0] + drams.shape[0])
+    return search_in(table, product, operands, epilogue, links, drams, tick_hz, weights, plan)

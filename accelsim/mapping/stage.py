@@ -85,7 +85,14 @@ class Stage:
         """The same stage of another node; `replace` would take ten times as long, hundreds of times a frame."""
         copied = object.__new__(Stage)
         copied.__dict__.update(self.__dict__, node=node, part=part, constants=constants, group=group)
+        copied.__dict__["_original"] = self.original
         return copied
+
+    @property
+    def original(self) -> Stage:
+        """The stage that this one is under another name: what it does and moves is the same."""
+        found: Stage = self.__dict__.get("_original", self)
+        return found
 
     @property
     def is_reload(self) -> bool:

@@ -3,8 +3,10 @@ it, each node with its loop nests. Nothing here depends on a hardware, so it is 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import itertools
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
+from typing import Any, TypeVar
 
 from accelsim.errors import InputError
 from accelsim.ir import Activity, Graph, LoopNest, Node, Routing
@@ -14,6 +16,8 @@ from accelsim.ops.spec import work_of
 MODEL_INPUT = "model.input"
 PARAMETER = "parameter"
 ANY = "*"
+T = TypeVar("T")
+_MOST_REMEMBERED = 4096
 
 
 def nest_key(node: Node, nest: LoopNest) -> str:
@@ -33,7 +37,11 @@ class Workload:
         self._nests: dict[str, tuple[LoopNest, ...]] = {}
         self._shapes: dict[int, int] = {}
         self._kept: list[tuple[LoopNest, ...]] = []
+        self.outlines: dict[Hashable, Any] = {}
+        """Outlines on hardware so far, by its names (see `mapping/outline.py`)."""
+        self._remembered: dict[tuple[object, ...], tuple[tuple[LoopNest, ...], Any]] = {}
         self._numbers: dict[Hashable, int] = {}
+        self._next = itertools.count()  # two threads never draw the same number
 
     def routing(self, node: Node) -> Routing | None:
         """The node's routing, None for a node that does not route. Raises InputError where it is missing."""
@@ -75,8 +83,24 @@ class Workload:
             )
             dims = tuple((dim.name, dim.size, dim.axis.value) for dim in nest.dims)
             shape = (nest.name.split(".")[-1], nest.function, dims, operands)
-            self._shapes[key] = self._numbers.setdefault(shape, len(self._numbers))
+            self._shapes[key] = self.number(shape)
         return self._shapes[key]
+
+    def remembered(self, key: str, nests: Sequence[LoopNest], make: Callable[[], T]) -> T:
+        """What follows from nests alone: worked out once for each of them, whatever the hardware."""
+        place = (key, *map(id, nests))
+        known = self._remembered.get(place)
+        if known is None:
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered.clear()
+            known = self._remembered[place] = (tuple(nests), make())  # keeps the nests, so that their ids stay theirs
+        found: T = known[1]
+        return found
+
+    def number(self, value: Hashable) -> int:
+        """A number that stands for a value, the same for equal ones: quicker to compare and to hash."""
+        found = self._numbers.get(value)
+        return self._numbers.setdefault(value, next(self._next)) if found is None else found
 
     def uses(self, tensor: str) -> tuple[tuple[Node, int], ...]:
         """Nodes that compute on `tensor`, directly or through layout ops, with the index of the input."""

@@ -180,4 +180,5 @@ ADAPTED_LINEAR = OpSpec(
     _work,
     attrs={"scale": 1.0, "block": 1},
     expansions={"products": _expand},
+    parts=("main", "down", "up"),
 )

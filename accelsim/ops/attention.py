@@ -149,4 +149,13 @@ def _work(node: WorkInput) -> tuple[LoopNest, ...]:
     return attention_nests(sizes, operands, masks=masks)
 
 
-ATTENTION = OpSpec("attention", _INPUTS, ("y",), _infer, _attention, _work, attrs={"scale": REQUIRED, "causal": False})
+ATTENTION = OpSpec(
+    "attention",
+    _INPUTS,
+    ("y",),
+    _infer,
+    _attention,
+    _work,
+    attrs={"scale": REQUIRED, "causal": False},
+    parts=("scores", "softmax", "softmax_div", "context"),
+)

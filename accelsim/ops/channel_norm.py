@@ -9,7 +9,7 @@ import numpy as np
 from accelsim.ir.graph import Tensor
 from accelsim.ir.nest import Axis, Dim, LoopNest
 from accelsim.ops.attributes import integer, real
-from accelsim.ops.nests import FEATURES, FLAT, ROWS, normalisation, read, write
+from accelsim.ops.nests import FEATURES, FLAT, NORM_PARTS, ROWS, normalisation, read, write
 from accelsim.ops.operands import Operands, optional, required, sizes
 from accelsim.ops.spec import REQUIRED, Array, Attrs, MaybeArrays, MaybeTensors, OpSpec, WorkInput
 
@@ -145,11 +145,28 @@ GROUP_NORM = OpSpec(
     _group_norm,
     _group_work,
     attrs={"groups": REQUIRED, "epsilon": 1e-5},
+    parts=NORM_PARTS,
 )
 INSTANCE_NORM = OpSpec(
-    "instance_norm", _SCALED, ("y",), _infer_instance, _instance_norm, _instance_work, attrs={"epsilon": 1e-5}
+    "instance_norm",
+    _SCALED,
+    ("y",),
+    _infer_instance,
+    _instance_norm,
+    _instance_work,
+    attrs={"epsilon": 1e-5},
+    parts=NORM_PARTS,
 )
-RMS_NORM = OpSpec("rms_norm", _RMS, ("y",), _infer_rms, _rms_norm, _rms_work, attrs={"axes": 1, "epsilon": 1e-5})
+RMS_NORM = OpSpec(
+    "rms_norm",
+    _RMS,
+    ("y",),
+    _infer_rms,
+    _rms_norm,
+    _rms_work,
+    attrs={"axes": 1, "epsilon": 1e-5},
+    parts=NORM_PARTS,
+)
 LOCAL_RESPONSE_NORM = OpSpec(
     "local_response_norm",
     ("x",),
@@ -158,4 +175,5 @@ LOCAL_RESPONSE_NORM = OpSpec(
     _response,
     _response_work,
     attrs={"size": REQUIRED, "alpha": 1e-4, "beta": 0.75, "bias": 1.0},
+    parts=("squares", "power", "normalise"),
 )

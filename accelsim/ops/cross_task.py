@@ -133,4 +133,9 @@ CROSS_TASK_ATTENTION = OpSpec(
     cross_task_work,
     attrs={"downsample": 1},
     expansions={"primitives": expand_cross_task, "rewritten": expand_rewritten},
+    parts=(
+        *("extract", "extract_relu", "pool", "q", "q_relu", "k", "k_relu", "v", "v_relu"),
+        *("scores", "softmax", "softmax_div", "context", "alpha"),
+        *("self", "self_gate", "self_sigmoid", "self_mul", "project", "project_relu"),
+    ),
 )

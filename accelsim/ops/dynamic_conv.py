@@ -148,4 +148,8 @@ DYNAMIC_CONV2D = OpSpec(
     attrs={"temperature": 1.0, **CONV_ATTRS},
     expansions={"merged": expand_merged, "mixed": expand_mixed},
     shares="attention",
+    parts=(
+        *("pool", "fc1", "fc1_relu", "fc2", "attention", "attention_div"),
+        *("aggregate", "aggregate_bias", "place", "main", "blend"),
+    ),
 )

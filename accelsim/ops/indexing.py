@@ -104,7 +104,14 @@ def _one_hot_work(node: WorkInput) -> tuple[LoopNest, ...]:
 
 GATHER = OpSpec("gather", _GATHER, ("y",), _infer_gather, _gather, _gather_work, attrs={"axis": 0})
 SCATTER_ADD = OpSpec(
-    "scatter_add", _SCATTER, ("y",), _infer_scatter, _scatter_add, _scatter_work, attrs={"rows": REQUIRED}
+    "scatter_add",
+    _SCATTER,
+    ("y",),
+    _infer_scatter,
+    _scatter_add,
+    _scatter_work,
+    attrs={"rows": REQUIRED},
+    parts=("zero", "main"),
 )
 ONE_HOT = OpSpec(
     "one_hot",

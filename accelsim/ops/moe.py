@@ -136,4 +136,8 @@ MOE = OpSpec(
     attrs={"top_k": REQUIRED, "activation": "gelu", "renormalise": False},
     expansions={"dense": expand_dense, "sparse": expand_sparse},
     routing_shape=_routing_shape,
+    parts=(
+        *("gate", "gate_softmax", "top_k", "gate_div", "zero"),
+        *("fc1", "gelu", "relu", "fc2", "combine"),
+    ),
 )

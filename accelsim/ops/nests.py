@@ -90,6 +90,10 @@ def inner(role: str, dims: tuple[str, ...], elements: int, access: Access = Acce
     return Operand(role, "", dims, elements, access)
 
 
+NORM_PARTS = ("statistics", "rsqrt", "normalise")
+"""Nests of `normalisation`."""
+
+
 def normalisation(
     work: WorkInput, row_count: int, roles: tuple[str, ...], along: tuple[str, ...]
 ) -> tuple[LoopNest, ...]:

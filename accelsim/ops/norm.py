@@ -9,7 +9,7 @@ import numpy as np
 from accelsim.ir.graph import Tensor
 from accelsim.ir.nest import Axis, Dim, LoopNest
 from accelsim.ops.attributes import integer, real
-from accelsim.ops.nests import FEATURES, FLAT, ROWS, normalisation, read, write
+from accelsim.ops.nests import FEATURES, FLAT, NORM_PARTS, ROWS, normalisation, read, write
 from accelsim.ops.operands import Operands, optional, required, sizes
 from accelsim.ops.spec import Array, Attrs, MaybeArrays, MaybeTensors, OpSpec, WorkInput
 
@@ -75,6 +75,13 @@ def _batch_work(node: WorkInput) -> tuple[LoopNest, ...]:
 
 
 LAYER_NORM = OpSpec(
-    "layer_norm", _LAYER, ("y",), _infer_layer, _layer_norm, _layer_work, attrs={"axes": 1, "epsilon": 1e-5}
+    "layer_norm",
+    _LAYER,
+    ("y",),
+    _infer_layer,
+    _layer_norm,
+    _layer_work,
+    attrs={"axes": 1, "epsilon": 1e-5},
+    parts=NORM_PARTS,
 )
 BATCH_NORM = OpSpec("batch_norm", _BATCH, ("y",), _infer_batch, _batch_norm, _batch_work, attrs={"epsilon": 1e-5})

@@ -149,4 +149,5 @@ PIXEL_DIFFERENCE_CONV2D = OpSpec(
     _work,
     attrs={"theta": REQUIRED, **CONV_ATTRS},
     expansions={"convolutions": _expand},
+    parts=("main", "kernel_sums", "centre"),
 )

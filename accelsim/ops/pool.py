@@ -164,5 +164,12 @@ _FUNCTIONS = {"max_pool2d": "compare", "avg_pool2d": "add"}
 
 MAX_POOL2D = OpSpec("max_pool2d", ("x",), ("y",), _infer_max, _max_pool, _work, attrs=_ATTRS)
 AVG_POOL2D = OpSpec(
-    "avg_pool2d", ("x",), ("y",), _infer_avg, _avg_pool, _work, attrs={**_ATTRS, "count_include_pad": False}
+    "avg_pool2d",
+    ("x",),
+    ("y",),
+    _infer_avg,
+    _avg_pool,
+    _work,
+    attrs={**_ATTRS, "count_include_pad": False},
+    parts=("main", "scale"),
 )

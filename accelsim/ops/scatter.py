@@ -182,6 +182,7 @@ GATHER_ELEMENTS = OpSpec(
     "gather_elements", _GATHER, ("y",), _infer_gather_elements, _gather_elements, _gather_work, attrs={"axis": 0}
 )
 GATHER_ND = OpSpec("gather_nd", _GATHER, ("y",), _infer_gather_nd, _gather_nd, _gather_work, attrs={"batch_dims": 0})
+_PARTS = ("carry", "main")
 SCATTER_ELEMENTS = OpSpec(
     "scatter_elements",
     _SCATTER,
@@ -190,7 +191,15 @@ SCATTER_ELEMENTS = OpSpec(
     _scatter_elements,
     _scatter_work,
     attrs={"axis": 0, "reduction": "none"},
+    parts=_PARTS,
 )
 SCATTER_ND = OpSpec(
-    "scatter_nd", _SCATTER, ("y",), _infer_scatter_nd, _scatter_nd, _scatter_work, attrs={"reduction": "none"}
+    "scatter_nd",
+    _SCATTER,
+    ("y",),
+    _infer_scatter_nd,
+    _scatter_nd,
+    _scatter_work,
+    attrs={"reduction": "none"},
+    parts=_PARTS,
 )

@@ -53,7 +53,7 @@ def _spec(op: str, function: Callable[[Array, int], Array], last: str) -> OpSpec
             ),
         )
 
-    return OpSpec(op, ("x",), ("y",), infer, reference, work, attrs={"axis": -1})
+    return OpSpec(op, ("x",), ("y",), infer, reference, work, attrs={"axis": -1}, parts=("main", last))
 
 
 SOFTMAX = _spec("softmax", softmax_along, "div")

@@ -61,7 +61,8 @@ class OpSpec:
     `expansions` write the op in terms of others: `expand(builder, inputs, attrs) -> outputs`.
     `layout` marks ops that only rename or move elements. `routed` marks ops whose work depends on a routing;
     `routing_shape(inputs, attrs)` is then (tokens, top_k, experts). `shares` names an output [samples, K] that tells
-    how each sample mixed the op's K kernels; an activity records it.
+    how each sample mixed the op's K kernels; an activity records it. `parts` are the names of its nests, without the
+    expert or kernel that they belong to: what a hardware description can place by itself.
     """
 
     name: str
@@ -75,6 +76,7 @@ class OpSpec:
     layout: bool = False
     routing_shape: Callable[[MaybeTensors, Attrs], tuple[int, int, int]] | None = None
     shares: str = ""
+    parts: tuple[str, ...] = ("main",)
     version: int = 1
 
     @property

@@ -13,13 +13,14 @@ import numpy.typing as npt
 from accelsim.errors import AccelsimError
 from accelsim.hw.schema import Hardware
 from accelsim.ir import Activity, Graph
-from accelsim.mapping import candidates_kernel, kernel
+from accelsim.mapping import kernel
 from accelsim.mapping.lower import Lowered
 from accelsim.mapping.plan import check_mapping
 from accelsim.mapping.record import LATENCY_ONLY, Integers
 from accelsim.mapping.stage import Stage
 from accelsim.mapping.view import Workload
 from accelsim.results.causes import CAUSES
+from accelsim.sim import batch_kernel as batch
 from accelsim.sim import bulk_kernel as bulk
 from accelsim.sim.lowered import alike, obstacle, run_of
 from accelsim.sim.objective import lower
@@ -124,9 +125,8 @@ class _Pool:
 
     def _run(self, work: BulkGroup, members: Integers) -> None:
         size = min(_CHUNK, max(1, -(-members.size // self.threads)))
-        listed = self.pool.submit(work.list_candidates)  # queued before what waits for it
         for start in range(0, members.size, size):
-            self.tasks.append(self.pool.submit(work.run, members[start : start + size], self.found, listed))
+            self.tasks.append(self.pool.submit(work.run, members[start : start + size], self.found))
 
     def wait(self) -> None:
         for task in self.tasks:
@@ -233,58 +233,36 @@ class BulkGroup:
 
     def __init__(self, slots: Integers, tables: Tables, points: Points, hardware: Hardware) -> None:
         self.slots, self.tables, self.points, self.hardware = slots, tables, points, hardware
-        count = tables.products.shape[0]
-        self.plans = np.empty((count, candidates_kernel.MOST_PLANS, 4), np.int64)
-        self.features = np.empty((count, candidates_kernel.FEATURES, candidates_kernel.MOST_PLANS))
-        self.counts = np.zeros(count, np.int64)
         links = len(hardware.links)
         self.fixed_operands = np.zeros((links, kernel.OPERAND_COLUMNS), np.int64)
         self.fixed_operands[:, kernel.LINK] = np.arange(links)
 
-    def list_candidates(self) -> None:
-        """Cuts to choose from, the same for all points of the group."""
-        bulk.list_candidates(self.tables.products, self.plans, self.features, self.counts)
+    def is_fixed(self) -> bool:
+        """Whether no tile is searched, so that points differ in ticks alone."""
+        return bool((self.tables.fixed[:, 0] > 0).all())
 
-    def run(self, members: Integers, found: BulkResults, listed: Future[None]) -> None:
-        """Simulate some points, as soon as the candidates are listed."""
-        listed.result()
-        t = self.tables
+    def run(self, members: Integers, found: BulkResults) -> None:
+        """Simulate some points."""
+        t = self.tables.copied()
         records = self.points.records(self.hardware, members)
         size = members.size
         results = np.zeros((size, bulk.STATUS + 1 + len(self.hardware.units)), np.int64)
         stalls = np.zeros((size, len(CAUSES)), np.int64)
-        chosen = np.zeros((t.products.shape[0], 4), np.int64)
-        bulk.run_points(
-            t.products.copy(),
-            t.operands,
-            t.operand_counts,
-            t.epilogues,
-            t.epilogue_counts,
-            t.fixed,
-            t.units_of,
-            t.memories_of,
-            self.plans,
-            self.features,
-            self.counts,
-            t.boxes.copy(),
-            t.moves.copy(),
-            t.sizes.copy(),
-            t.stages.copy(),
-            t.seconds,
-            self.fixed_operands,
-            t.layouts,
-            self.slots,
-            self.hardware.schedule.prefetch == "all",
-            len(self.hardware.memories),
-            records.links,
-            records.drams,
-            records.tick_hz,
-            records.unit_ticks,
-            records.unit_hz,
-            records.per_cycle,
-            LATENCY_ONLY,
-            chosen,
-            results,
-            stalls,
-        )
+        everywhere, buffers = self.hardware.schedule.prefetch == "all", len(self.hardware.memories)
+        if self.is_fixed():
+            batch.run_points(t, self.fixed_operands, self.slots, everywhere, buffers, records, results, stalls)
+        else:
+            chosen = np.zeros((t.products.shape[0], 4), np.int64)
+            bulk.run_points(
+                t,
+                self.fixed_operands,
+                self.slots,
+                everywhere,
+                buffers,
+                records,
+                LATENCY_ONLY,
+                chosen,
+                results,
+                stalls,
+            )
         found.take(members, results, stalls, records.per_cycle)

@@ -29,7 +29,7 @@ def memory_use(timing: Timing, kept_bytes: Mapping[str, int]) -> tuple[MemoryUse
 def _tiles(timing: Timing) -> Iterator[tuple[str, int]]:
     """Bytes of tiles in each buffer, in all its copies."""
     buffers = {name: memory for name, memory in timing.hardware.memories.items() if isinstance(memory, Buffer)}
-    for stage in timing.stages:
+    for stage in timing.distinct.stages:
         if stage.memory:
             yield stage.memory, stage.memory_bytes * buffers[stage.memory].copies.value
         if stage.cut is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from accelsim.hw.schema import Dram
-from accelsim.ir import FrozenMap
+from accelsim.ir import FrozenMap, Routing
 from accelsim.mapping.stage import SWITCH_NODE, Stage
 from accelsim.results import Event, NodeResult
 from accelsim.results import Stage as StageResult
@@ -18,6 +19,22 @@ def part_key(stage: Stage, op: str) -> str:
     """`op.part`, the same for every expert, as hardware files name it in `placement`."""
     part = stage.part.split(".", 1)[1] if stage.part.startswith("expert") and "." in stage.part else stage.part
     return op if part == "main" else f"{op}.{part}"
+
+
+class _Kind(NamedTuple):
+    """What is the same for nodes whose rows are the same stages: `parts` are a placement key, a unit, the positions of
+    its rows among those of the node, and its products; `bounds` the resource that bounds each row."""
+
+    unit: str
+    ideal_cycles: int
+    bound_cycles: int
+    macs: int
+    macs_per_dram_byte: float | None
+    attainable: float | None
+    dram_bytes: tuple[int, int]
+    parts: tuple[tuple[str, str, tuple[int, ...], int], ...]
+    bounds: tuple[str, ...]
+    note: str
 
 
 def node_results(timing: Timing, energy_of: Sequence[float]) -> tuple[NodeResult, ...]:
@@ -33,44 +50,79 @@ def node_results(timing: Timing, energy_of: Sequence[float]) -> tuple[NodeResult
     fused = {name: members for lowered in timing.lowered for name, members in lowered.fused.items()}
     table = timing.row_causes
     starts = (timing.row_ends - table.sum(axis=1)).tolist()
-    causes, moved, bound_cycles = table.tolist(), timing.row_bytes.tolist(), timing.row_bound_cycles.tolist()
-    dram_bytes_per_cycle = dram_bytes_per_s(timing) / timing.hardware.clock_hz
+    causes = table.tolist()
+    same = [*zip(timing.distinct.of_row.tolist(), [stage.part for stage in timing.stages], strict=True)]
+    routings = [frame.activity.routings for frame in timing.frames if frame.activity is not None]
+    kinds: dict[object, _Kind] = {}
+    kind_of = _Kinds(timing)
     results = []
     for name, rows in gathered.items():
-        stages = [timing.stages[row] for row in rows]
         node = ops.get(name)
-        op = node.op if node is not None else SWITCH_NODE
-        by_cause = _summed(causes, rows)
+        op, module = (node.op, node.module) if node is not None else (SWITCH_NODE, "")
+        key = (op, *[same[row] for row in rows])
+        kind = kinds.get(key)
+        if kind is None:
+            kind = kinds[key] = kind_of(op, rows)
+        own = [causes[row] for row in rows]
+        by_cause = _summed(own)
         cycles = sum(by_cause)
-        read, written = _summed(moved, rows)
-        ideal = sum(stage.ideal_cycles for stage in stages)
-        macs = sum(stage.macs for stage in stages)
-        intensity = macs / (read + written) if macs and read + written else None
+        stalls = _stalls(by_cause)
         results.append(
             NodeResult(
                 name=name,
-                module=node.module if node is not None else "",
+                module=module,
                 op=op,
-                unit=", ".join(dict.fromkeys(stage.unit for stage in stages)),
+                unit=kind.unit,
                 start_cycle=starts[rows[0]],
                 cycles=cycles,
-                ideal_cycles=ideal,
-                bound_cycles=sum(bound_cycles[row] for row in rows),
-                macs=macs,
-                macs_per_dram_byte=intensity,
-                attainable_macs_per_cycle=_attainable(macs, ideal, intensity, dram_bytes_per_cycle),
-                dram_read_bytes=read,
-                dram_write_bytes=written,
-                utilisation=ideal / cycles if cycles else 0.0,
-                bound=_bound(timing.row_bounds, causes, rows),
-                stalls=_stalls(by_cause),
-                energy_j=sum(energy_of[row] for row in rows),
-                detail=_detail(timing, name, stages),
+                ideal_cycles=kind.ideal_cycles,
+                bound_cycles=kind.bound_cycles,
+                macs=kind.macs,
+                macs_per_dram_byte=kind.macs_per_dram_byte,
+                attainable_macs_per_cycle=kind.attainable,
+                dram_read_bytes=kind.dram_bytes[0],
+                dram_write_bytes=kind.dram_bytes[1],
+                utilisation=kind.ideal_cycles / cycles if cycles else 0.0,
+                bound=_bound(kind.bounds, own),
+                stalls=stalls,
+                energy_j=sum([energy_of[row] for row in rows]),
+                detail=_detail(routings, name, kind.note) if routings else kind.note,
                 fused=fused.get(name, ()),
-                stages=_parts(timing, causes, rows, op),
+                stages=_parts(kind, own, cycles, stalls),
             )
         )
     return tuple(results)
+
+
+class _Kinds:
+    """Finds the kind of a node, from the rows of one."""
+
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self._moved, self._bound_cycles = timing.row_bytes.tolist(), timing.row_bound_cycles.tolist()
+        self._dram_bytes_per_cycle = dram_bytes_per_s(timing) / timing.hardware.clock_hz
+
+    def __call__(self, op: str, rows: Sequence[int]) -> _Kind:
+        stages = [self._timing.stages[row] for row in rows]
+        read, written = _summed([self._moved[row] for row in rows])
+        ideal = sum(stage.ideal_cycles for stage in stages)
+        macs = sum(stage.macs for stage in stages)
+        intensity = macs / (read + written) if macs and read + written else None
+        parts: dict[tuple[str, str], list[int]] = {}
+        for position, stage in enumerate(stages):
+            parts.setdefault((part_key(stage, op), stage.unit), []).append(position)
+        return _Kind(
+            unit=", ".join(dict.fromkeys(stage.unit for stage in stages)),
+            ideal_cycles=ideal,
+            bound_cycles=sum(self._bound_cycles[row] for row in rows),
+            macs=macs,
+            macs_per_dram_byte=intensity,
+            attainable=_attainable(macs, ideal, intensity, self._dram_bytes_per_cycle),
+            dram_bytes=(read, written),
+            parts=tuple((*key, tuple(own), sum(stages[p].macs for p in own)) for key, own in parts.items()),
+            bounds=tuple(self._timing.row_bounds[row] for row in rows),
+            note=stage_notes(stages),
+        )
 
 
 def dram_bytes_per_s(timing: Timing) -> float:
@@ -87,18 +139,18 @@ def _attainable(macs: int, ideal: int, intensity: float | None, dram_bytes_per_c
     return macs / ideal if intensity is None else min(macs / ideal, intensity * dram_bytes_per_cycle)
 
 
-def _summed(table: Sequence[Sequence[int]], rows: Sequence[int]) -> Sequence[int]:
-    """The columns' sums over some rows."""
-    if len(rows) == 1:
-        return table[rows[0]]
-    return [sum(column) for column in zip(*(table[row] for row in rows), strict=True)]
+def _summed(rows: Sequence[Sequence[int]]) -> Sequence[int]:
+    """The columns' sums."""
+    return rows[0] if len(rows) == 1 else [sum(column) for column in zip(*rows, strict=True)]
 
 
-def _bound(bounds: Sequence[str], causes: Sequence[Sequence[int]], rows: Sequence[int]) -> str:
+def _bound(bounds: Sequence[str], causes: Sequence[Sequence[int]]) -> str:
     """The resource that bounds most of the time of the rows, of equals the first by name."""
+    if len(bounds) == 1:
+        return bounds[0]
     found: dict[str, int] = {}
-    for row in rows:
-        found[bounds[row]] = found.get(bounds[row], 0) + sum(causes[row])
+    for name, own in zip(bounds, causes, strict=True):
+        found[name] = found.get(name, 0) + sum(own)
     return min(found, key=lambda name: (-found[name], name))
 
 
@@ -106,16 +158,16 @@ def _stalls(by_cause: Sequence[int]) -> FrozenMap[str, int]:
     return FrozenMap(zip(CAUSES, by_cause, strict=True))
 
 
-def _parts(timing: Timing, causes: Sequence[Sequence[int]], rows: Sequence[int], op: str) -> tuple[StageResult, ...]:
-    parts: dict[tuple[str, str], list[int]] = {}
-    for row in rows:
-        stage = timing.stages[row]
-        parts.setdefault((part_key(stage, op), stage.unit), []).append(row)
+def _parts(
+    kind: _Kind, causes: Sequence[Sequence[int]], cycles: int, stalls: FrozenMap[str, int]
+) -> tuple[StageResult, ...]:
+    if len(kind.parts) == 1:
+        ((name, unit, _, macs),) = kind.parts
+        return (StageResult(name, unit, cycles, stalls, macs),)
     found = []
-    for (key, unit), own in parts.items():
-        by_cause = _summed(causes, own)
-        macs = sum(timing.stages[row].macs for row in own)
-        found.append(StageResult(key, unit, sum(by_cause), _stalls(by_cause), macs))
+    for name, unit, positions, macs in kind.parts:
+        by_cause = _summed([causes[position] for position in positions])
+        found.append(StageResult(name, unit, sum(by_cause), _stalls(by_cause), macs))
     return tuple(found)
 
 
@@ -127,16 +179,13 @@ def time_by_bound(timing: Timing) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _detail(timing: Timing, name: str, stages: Sequence[Stage]) -> str:
-    found = []
-    for frame in timing.frames:
-        routing = frame.activity.routings.get(name) if frame.activity is not None else None
-        if routing is not None:
-            found.append(
-                f"{routing.active} of {routing.experts} experts active, {sum(routing.queues)} visits, "
-                f"longest queue {max(routing.queues)}"
-            )
-    notes = stage_notes(stages)
+def _detail(routings: Iterable[Mapping[str, Routing]], name: str, notes: str) -> str:
+    found = [
+        f"{routing.active} of {routing.experts} experts active, {sum(routing.queues)} visits, "
+        f"longest queue {max(routing.queues)}"
+        for routing in (own.get(name) for own in routings)
+        if routing is not None
+    ]
     return "; ".join([*dict.fromkeys(found), *([notes] if notes else [])])
 
 

@@ -19,7 +19,8 @@ from accelsim.hw.unit import HostUnit, SpatialUnit
 from accelsim.mapping import kernel
 from accelsim.mapping.context import Context, Laid
 from accelsim.mapping.dataflows.depthwise import is_depthwise
-from accelsim.mapping.dataflows.systolic import ROLES, fixed_record, product_on, product_record
+from accelsim.mapping.dataflows.product import ROLES, product_on, product_record
+from accelsim.mapping.dataflows.systolic import fixed_record
 from accelsim.mapping.layout import lay_out
 from accelsim.mapping.lower import Lowered
 from accelsim.mapping.record import Floats, Integers, Record
@@ -46,6 +47,11 @@ class Tables(NamedTuple):
     stages: Integers
     seconds: Floats
     layouts: Integers
+
+    def copied(self) -> Tables:
+        """The same tables for one kernel: it writes boxes of products behind those that are there."""
+        own = {name: getattr(self, name).copy() for name in ("products", "boxes", "moves", "sizes", "stages")}
+        return self._replace(**own)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from accelsim.cost.energy import EnergyReport, Usage
 from accelsim.cost.resources import AREA, Demand, on_chip_bytes
 from accelsim.hw.schema import Hardware
@@ -118,12 +120,12 @@ def _energy_of_rows(timing: Timing, spent: EnergyReport, usage: Usage) -> list[f
     rest = sum(spent.scopes[scope].value for scope in ("accelerator_dynamic", "dram", "device_static")) - booked
     cycles = timing.row_credit.sum(axis=1)
     total = max(int(cycles.sum()), 1)
-    return [
-        units.get(stage.unit, 0.0) * stage.compute_cycles
-        + (transfers * size / moved if moved else 0.0)
-        + rest * own / total
-        for stage, size, own in zip(timing.stages, timing.row_bytes.sum(axis=1).tolist(), cycles.tolist(), strict=True)
-    ]
+    distinct = timing.distinct
+    each = np.array([units.get(stage.unit, 0.0) for stage in distinct.stages])[distinct.of_row]
+    sizes = timing.row_bytes.sum(axis=1)
+    shares = transfers * sizes / moved if moved else np.zeros(sizes.shape)
+    joules: list[float] = (each * timing.row_compute + shares + rest * cycles / total).tolist()
+    return joules
 
 
 def _frame_cycles(timing: Timing) -> list[int]:

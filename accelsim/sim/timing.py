@@ -20,6 +20,7 @@ from accelsim.mapping.view import Workload
 from accelsim.passes.split_projections import split_projections
 from accelsim.sim.assemble import assemble
 from accelsim.sim.branches import run_branches
+from accelsim.sim.distinct import Distinct, distinct_stages
 from accelsim.sim.instances import interval_ticks, on_instances
 from accelsim.sim.objective import lower
 from accelsim.sim.table import Program
@@ -58,6 +59,10 @@ class Timing:
         return TimeBase(self.hardware)
 
     @cached_property
+    def distinct(self) -> Distinct:
+        return distinct_stages(self.stages)
+
+    @cached_property
     def cycles(self) -> int:
         return self.base.cycles(self.timeline.total)
 
@@ -89,14 +94,13 @@ class Timing:
     @cached_property
     def row_bytes(self) -> npt.NDArray[np.int64]:
         """[rows, 2]: bytes that each row reads from and writes to memories behind links."""
-        known: dict[tuple[int, ...], tuple[int, int]] = {}
-        moved = []
-        for stage in self.stages:  # those of equal layers share their transfers
-            key = (id(stage.streams), id(stage.held), id(stage.stores), stage.tiles, stage.rounds)
-            if key not in known:
-                known[key] = (stage.moved_bytes(write=False), stage.moved_bytes(write=True))
-            moved.append(known[key])
-        return np.array(moved, np.int64).reshape(len(self.stages), 2)
+        moved = [(stage.moved_bytes(write=False), stage.moved_bytes(write=True)) for stage in self.distinct.stages]
+        return self.distinct.rows(moved).reshape(len(self.stages), 2)
+
+    @cached_property
+    def row_compute(self) -> npt.NDArray[np.int64]:
+        """[rows] cycles of its unit's clock in which the unit of each row works."""
+        return self.distinct.rows(stage.compute_cycles for stage in self.distinct.stages)
 
     @cached_property
     def row_bounds(self) -> tuple[str, ...]:
@@ -119,7 +123,8 @@ class Timing:
     @cached_property
     def _busy(self) -> npt.NDArray[np.int64]:
         """[rows, 1 + channels + memories]: ticks that the unit, each channel and each DRAM work for a row."""
-        compute = np.array([stage.compute_cycles * self.base.unit_ticks(stage.unit) for stage in self.stages], np.int64)
+        ticks = {name: self.base.unit_ticks(name) for name in self.hardware.units}
+        compute = self.row_compute * self.distinct.rows(ticks[stage.unit] for stage in self.distinct.stages)
         return np.concatenate([compute[:, None], self.program.channel_ticks, self.program.memory_ticks], axis=1)
 
     @cached_property

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from accelsim.cost.energy import EnergyReport, Usage, energy
-from accelsim.cost.resources import Demand, on_chip_bytes, resources
+from accelsim.cost.resources import Demand, on_chip_bytes, taken_by
 from accelsim.hw.energy import AsicEnergy
 from accelsim.hw.schema import Hardware
 from accelsim.ir import FrozenMap
@@ -40,18 +40,18 @@ def totals(timing: Timing) -> Totals:
     hardware = timing.hardware
     seconds = timing.cycles / hardware.clock_hz
     usage = _usage(timing, seconds)
-    demands = resources(hardware)
+    taken = taken_by(hardware)
     kept = _kept_bytes(timing.lowered)
     lacking = {failure.what: failure for lowered in timing.lowered for failure in lowered.misfits}
-    misfits = (*over_budget(hardware, demands), *_over_capacity(hardware, kept), *lacking.values())
-    return Totals(seconds, usage, energy(hardware, usage), demands, FrozenMap(kept), misfits)
+    misfits = (*over_budget(hardware, taken.demands), *_over_capacity(hardware, kept), *lacking.values())
+    return Totals(seconds, usage, energy(hardware, usage, taken), taken.demands, FrozenMap(kept), misfits)
 
 
 def _usage(timing: Timing, seconds: float) -> Usage:
     active: dict[str, float] = {}
     chip = isinstance(timing.hardware.energy, AsicEnergy)  # nothing else is charged by operations and accesses
-    for stage in timing.stages:
-        active[stage.unit] = active.get(stage.unit, 0.0) + stage.compute_cycles
+    for stage, count in zip(timing.distinct.stages, timing.distinct.counts, strict=True):
+        active[stage.unit] = active.get(stage.unit, 0.0) + count * stage.compute_cycles
     return Usage(
         seconds=seconds,
         unit_active_cycles=active,

@@ -92,6 +92,15 @@ def test_nests_name_loops_operands_and_predecessors_that_exist(case: Case) -> No
         before.add(nest.name)
 
 
+_MADE_BY_POLICIES = {"dynamic_conv2d": {"blend"}}
+
+
+@each_op
+def test_the_parts_of_an_op_are_the_names_of_its_nests(spec: OpSpec) -> None:
+    nests = {nest.name.split(".", 1)[-1] for case in CASES if case.op == spec.name for nest in case.nests()}
+    assert nests | _MADE_BY_POLICIES.get(spec.name, set()) == set(spec.parts)
+
+
 @each_case
 def test_every_operand_of_the_op_is_read_or_written_by_some_nest_under_its_own_name(case: Case) -> None:
     node = case.work_input().node

@@ -119,6 +119,18 @@ def test_every_number_can_be_changed_by_its_path() -> None:
     assert hardware.with_values(values) == hardware
 
 
+def test_what_was_worked_out_for_a_hardware_is_not_told_of_a_copy_with_other_values() -> None:
+    hardware = load_hardware("systolic-32")
+    before = (hardware.digest, hardware.settings(), dict(hardware.quantities()))
+    changed = hardware.with_values({"memories.ddr.bandwidth": 1e9})
+    told = changed.settings()
+    assert {path for path, text in told.items() if text != before[1][path]} == {"memories.ddr.bandwidth"}
+    assert told["memories.ddr.bandwidth"] == "1 GB/s"
+    assert dict(changed.quantities())["memories.ddr.bandwidth"].value == 1e9
+    assert changed.digest != before[0]
+    assert (hardware.digest, hardware.settings(), dict(hardware.quantities())) == before
+
+
 @pytest.mark.parametrize("path", ["units.norm.row_latenzy", "units.norm", "units.norm.row_latency.value"])
 def test_with_values_refuses_a_path_that_is_no_number(path: str) -> None:
     with pytest.raises(InputError, match=path.rpartition(".")[0]):

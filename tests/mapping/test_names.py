@@ -15,6 +15,15 @@ WRONG = {
         {"placement": {"linera": "array"}},
         r"override: placement.linera: 'linera' names no op -- did you mean 'linear'",
     ),
+    "part": (
+        {"placement": {"attention.score": "array"}},
+        r"override: placement.attention.score: 'score' is no part of attention, which has scores, softmax, "
+        r"softmax_div, context -- did you mean 'scores'",
+    ),
+    "absorbed part": (
+        {"units.array.absorbs": ["moe.soft"]},
+        r"units.array.absorbs.0: 'soft' is no part of moe, which has gate, gate_softmax, top_k",
+    ),
     "carries": ({"links.data.carries": ["atention.q"]}, r"override: links.data.carries.0: 'atention.q' names no op"),
     "on_chip": ({"on_chip": ["foo.bar"]}, r"override: on_chip.0: 'foo.bar' names no op"),
     "absorbs": (

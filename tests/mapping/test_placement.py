@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from accelsim.errors import InputError, UnsupportedError
 from accelsim.hw.load import load_hardware
 from accelsim.hw.schema import Hardware
-from accelsim.ir import Graph, Tensor
+from accelsim.ir import DType, Graph, Tensor
 from accelsim.mapping.lower import lower
 from accelsim.mapping.view import Workload
 from accelsim.ops.build import GraphBuilder
@@ -141,3 +142,27 @@ def test_an_activation_that_the_unit_does_not_know_is_refused_by_its_placement_k
     other = graph.with_nodes((replace(node, attrs=node.attrs.with_items({"activation": "relu"})),))
     with pytest.raises(UnsupportedError, match=r"cannot run 'moe.relu' of node 'moe'; place it on vector: "):
         lower(Workload(other, activity_for(other, "uniform")), small)
+
+
+def _grouped() -> Graph:
+    """Four rows, each times the matrix of its own group."""
+    builder = GraphBuilder("grouped")
+    builder.add_input("x", Tensor((4, 8)))
+    groups = builder.add_parameter("groups", np.zeros(4, np.int64), Tensor((4,), DType.parse("int64")))
+    weights = [groups, parameter(builder, "w", 2, 8, 8), parameter(builder, "b", 2, 8)]
+    return builder.finish([builder.add1("grouped_linear", ["x", *weights], name="each")])
+
+
+@pytest.mark.parametrize(
+    ("name", "lever"),
+    [("gemmini-16x16", "add a unit of rate or host"), ("eyeriss", "place it on host: placement.grouped_linear.main")],
+)
+def test_rows_with_a_matrix_each_run_on_no_array_and_the_lever_says_on_what(name: str, lever: str) -> None:
+    array = next(unit for unit, described in load_hardware(name).units.items() if described.kind != "host")
+    with pytest.raises(UnsupportedError, match=re.escape(lever)):
+        lower(Workload(_grouped()), load_hardware(name, {"placement": {"grouped_linear": array}}))
+
+
+def test_what_the_lever_says_of_rows_with_a_matrix_each_is_true() -> None:
+    host = load_hardware("eyeriss", {"placement": {"grouped_linear.main": "host"}})
+    assert [stage.unit for stage in lower(Workload(_grouped()), host).stages if stage.macs] == ["host"]

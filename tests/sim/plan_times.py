@@ -10,7 +10,7 @@ from numba import njit
 from accelsim.mapping import candidates_kernel as candidates
 from accelsim.mapping import kernel
 from accelsim.mapping import timeline_kernel as timeline
-from accelsim.mapping.bound_kernel import traffic_of
+from accelsim.mapping.bound_kernel import server_ticks, traffic_of
 from accelsim.mapping.plan_kernel import fill_row
 
 MOST_TIMED = 20_000
@@ -57,42 +57,35 @@ def best_of_grid(product, operands, epilogue, links, drams, tick_hz, limit, grow
     """
     grain = np.empty((3, 2), np.int64)
     kernel.grains(product, grain)
-    servers = traffic_of(product, operands, links, drams, tick_hz).ticks
-    sizes, counts = np.empty((3, 1024), np.int64), np.zeros(3, np.int64)
+    ticks = traffic_of(product, operands, links, drams, tick_hz).ticks
+    cuts, counts = np.empty((3, 1024, candidates.CUT_COLUMNS)), np.zeros(3, np.int64)
     for axis in range(3):
         tiles = last = 0
         while last != 1:
             tiles = max(tiles + 1, int(tiles * growth))
             size = -(-grain[axis, 1] // tiles) if growth > 0 else grain[axis, 1] + 1 - tiles
             if size != last:
-                sizes[axis, counts[axis]] = size
+                candidates.measure(product, grain, axis, size, cuts[axis, counts[axis]])
                 counts[axis] += 1
             last = size
     most = counts[0] * counts[1] * counts[2] * 3
-    plans, features, bounds = np.empty((most, 4), np.int64), np.empty((candidates.FEATURES, 1)), np.empty(most)
-    plan, near = np.empty(4, np.int64), np.empty((1, 4), np.int64)
-    count = 0
-    for m in range(counts[0]):
-        for n in range(counts[1]):
-            for k in range(counts[2]):
-                plan[0], plan[1], plan[2] = sizes[0, m], sizes[1, n], sizes[2, k]
+    plans, bounds, plan, count = np.empty((most, 4), np.int64), np.empty(most), np.empty(4, np.int64), 0
+    for m in cuts[kernel.M, : counts[kernel.M]]:
+        for n in cuts[kernel.N, : counts[kernel.N]]:
+            for k in cuts[kernel.K, : counts[kernel.K]]:
+                for side, cut in enumerate((m, n, k)):
+                    plan[side] = int(cut[candidates.UNITS])
                 if not kernel.fits(product, grain, plan):
                     continue
+                cycles = product[kernel.BATCH] * m[candidates.CYCLES] * n[candidates.CYCLES] * k[candidates.CYCLES]
                 for choice in range(3):
-                    plan[3] = product[kernel.HELD + choice]
-                    if plan[3] < 0:
+                    held = plan[3] = product[kernel.HELD + choice]
+                    if held < 0:
                         continue
-                    candidates.add_candidate(product, grain, plan, near, features, 0)
-                    row = features[:, 0]
-                    bound = row[candidates.BUSY] * product[kernel.UNIT_TICKS]
-                    for server in range(servers.shape[1]):
-                        bound = max(
-                            bound,
-                            servers[0, server] * row[candidates.OFTEN]
-                            + servers[1, server] * row[candidates.OFTEN + 1]
-                            + servers[2, server] * (row[candidates.OFTEN + 2] - 1.0)
-                            + servers[3, server],
-                        )
+                    by_m = m[candidates.KINDS if held == kernel.WEIGHTS else candidates.TILES]
+                    by_n = n[candidates.KINDS if held == kernel.INPUTS else candidates.TILES]
+                    by_k = k[candidates.KINDS if held == kernel.OUTPUTS else candidates.TILES]
+                    bound = max(product[kernel.UNIT_TICKS] * cycles, server_ticks(ticks, by_m, by_n, by_k))
                     if bound < limit:
                         plans[count], bounds[count] = plan, bound
                         count += 1

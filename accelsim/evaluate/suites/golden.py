@@ -86,7 +86,7 @@ class GoldenSuite:
         if not mine:
             raise InputError(f"{rows}: no row of suite '{self.name}'; its systems are {', '.join(self.systems)}")
         if len(mine) < len(wanted):
-            progress(f"{self.name}: {len(wanted) - len(mine)} rows of other systems left out")
+            progress(f"{len(wanted) - len(mine)} rows of other systems left out of {self.name}")
         found, unknown = [], 0
         for index, row in enumerate(mine):
             progress(f"{self.name}: row {index + 1} of {len(mine)}")
@@ -96,7 +96,7 @@ class GoldenSuite:
             else:
                 found.append(self._compared(row, roles.get(row.key, row.role), simulated))
         if unknown:
-            progress(f"{self.name}: {unknown} rows that nothing here models left out")
+            progress(f"{unknown} rows that nothing here models left out of {self.name}")
         return found
 
     def _compared(self, row: GoldenRow, role: str, simulated: Simulated) -> ValidationRow:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from accelsim.errors import InputError
 from accelsim.hw.mapping import Tiles
 from accelsim.ir import Axis
 from accelsim.mapping.context import does_not_fit
-from accelsim.mapping.dataflows.tiling import AXES, INNER, LOOPS, Plan, Problem, Role, passes
+from accelsim.mapping.dataflows.tiling import AXES, INNER, Plan, Problem, Role, passes
 from accelsim.mapping.plan import Cut
 
 FIELDS = {Axis.ROW: "rows", Axis.OUTPUT: "outputs", Axis.REDUCE: "reduce"}
+_CHOICES = (*FIELDS.values(), "held")
+_ORDERS = {
+    held: (*(axis for axis in (Axis.REDUCE, Axis.ROW, Axis.OUTPUT) if axis is not inner), inner)
+    for held, inner in INNER.items()
+}
+"""The loops from the outermost, by the operand that is held."""
 
 
 def fixed_plan(
@@ -48,9 +53,7 @@ def fixed_plan(
 
 def cut_of(problem: Problem, plan: Plan, buffers: Mapping[Role, str]) -> Cut:
     """What a plan means: tiles in elements, order of loops, passes, room taken of each buffer."""
-    tile = {axis: problem.elements(axis, 0, plan.tile[axis]) for axis in LOOPS}
-    inner = INNER[plan.held]
-    outer = [axis for axis in (Axis.REDUCE, Axis.ROW, Axis.OUTPUT) if axis is not inner]
+    tile = {axis: min(problem.size[axis], units * problem.unit(axis)) for axis, units in plan.tile.items()}
     often = passes(problem, plan)
     return Cut(
         dataflow=problem.array.dataflow,
@@ -58,11 +61,15 @@ def cut_of(problem: Problem, plan: Plan, buffers: Mapping[Role, str]) -> Cut:
         size=problem.size,
         tile=tile,
         held=plan.held,
-        loops=(*outer, inner),
+        loops=_ORDERS[plan.held],
         buffers={
-            role: (buffers[role], math.ceil(problem.tile_bits(role, plan.tile) / 8), problem.capacity_bits[role] // 8)
-            for role in AXES
+            role: (
+                buffers[role],
+                -(-tile[first] * tile[second] * problem.bits[role] // 8),
+                problem.capacity_bits[role] // 8,
+            )
+            for role, (first, second) in AXES.items()
         },
         passes={"inputs": often["inputs"], "weights": often["weights"], "outputs": often["outputs"]},
-        choices=(*FIELDS.values(), "held"),
+        choices=_CHOICES,
     )

@@ -38,7 +38,7 @@ class Loop:
     factor: int
     repeats: int = 1
 
-    @property
+    @cached_property
     def steps(self) -> int:
         return self.repeats * -(-self.size // self.factor)
 
@@ -76,7 +76,11 @@ class Work:
         return -(-dim.size // self.factors.get(dim.name, 1))
 
     def dims(self, axis: Axis) -> list[Dim]:
-        return [dim for dim in self.nest.dims if dim.axis is axis]
+        return self._dims[axis]
+
+    @cached_property
+    def _dims(self) -> Mapping[Axis, list[Dim]]:
+        return {axis: [dim for dim in self.nest.dims if dim.axis is axis] for axis in Axis}
 
     @cached_property
     def groups(self) -> list[Dim]:
@@ -94,9 +98,16 @@ class Work:
 
     def loop(self, axis: Axis) -> Loop:
         """The loop that is cut along an axis: its outermost one, of rows with all images."""
-        dims = self.dims(axis)
-        repeats = math.prod(self.steps(dim) for dim in self.images) if axis is Axis.ROW else 1
-        return Loop(dims[0].size, self.factors.get(dims[0].name, 1), repeats) if dims else Loop(1, 1, repeats)
+        return self._loops[axis]
+
+    @cached_property
+    def _loops(self) -> Mapping[Axis, Loop]:
+        repeats = math.prod(self.steps(dim) for dim in self.images)
+        found = {}
+        for axis, dims in self._dims.items():
+            again = repeats if axis is Axis.ROW else 1
+            found[axis] = Loop(dims[0].size, self.factors.get(dims[0].name, 1), again) if dims else Loop(1, 1, again)
+        return found
 
     def inside(self, axis: Axis) -> int:
         """Steps of the loops inside the one that is cut."""
@@ -104,16 +115,28 @@ class Work:
 
     def part(self, operand: Operand, rows: float, outputs: float, reduce: float) -> float:
         """Elements of an operand in these parts of rows, outputs and reduction, of one step of groups."""
-        own = set(operand.dims)
-        share = 1.0 / self.group_steps if any(dim.name in own for dim in self.groups) else 1.0
-        for dims, part in (
-            ([*self.images, *self.dims(Axis.ROW)], rows),
-            (self.dims(Axis.OUTPUT), outputs),
-            (self.dims(Axis.REDUCE), reduce),
-        ):
-            if any(dim.name in own for dim in dims):
-                share *= part
+        known = self._indexed_by.get(operand.dims)
+        if known is None:
+            known = self._indexed_by[operand.dims] = self._indexing(set(operand.dims))
+        share, by_rows, by_outputs, by_reduction = known
+        share = (
+            share * (rows if by_rows else 1.0) * (outputs if by_outputs else 1.0) * (reduce if by_reduction else 1.0)
+        )
         return operand.elements * share
+
+    @cached_property
+    def _indexed_by(self) -> dict[tuple[str, ...], tuple[float, bool, bool, bool]]:
+        return {}
+
+    def _indexing(self, own: set[str]) -> tuple[float, bool, bool, bool]:
+        """The share of a step of groups in what these loops index, and whether rows, outputs and reduction do."""
+
+        def index(dims: list[Dim]) -> bool:
+            return any(dim.name in own for dim in dims)
+
+        share = 1.0 / self.group_steps if index(self.groups) else 1.0
+        rows = [*self.images, *self.dims(Axis.ROW)]
+        return share, index(rows), index(self.dims(Axis.OUTPUT)), index(self.dims(Axis.REDUCE))
 
     def bits(self, role: str) -> int:
         """Stored width of an operand in its buffer."""
@@ -122,7 +145,10 @@ class Work:
         return self.context.home(self.node.op, self.operands[role]).bits
 
     def room(self, role: str) -> int:
-        return self.context.buffer(self.unit.held[role]).copy_bytes * 8
+        """Bits of one copy of its buffer."""
+        return self.context.shared(
+            ("room", self.name, role), lambda: self.context.buffer(self.unit.held[role]).copy_bytes * 8
+        )
 
     def needed(self, role: str, cut: StepCut) -> float:
         """Bits of its buffer that a cut takes: weights of a tile, sums of a block, inputs of a step of rows."""

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from accelsim.ir import Axis, FrozenMap
+from accelsim.ir import Axis
 from accelsim.mapping.dataflows.folds import SIDES, Array
 
 Role = Literal["inputs", "weights", "outputs"]
@@ -51,25 +51,21 @@ class Problem:
 
     array: Array
     batch: int
-    size: FrozenMap[Axis, int]
-    bits: FrozenMap[Role, int]
-    capacity_bits: FrozenMap[Role, int]
+    size: Mapping[Axis, int]
+    bits: Mapping[Role, int]
+    capacity_bits: Mapping[Role, int]
 
     @cached_property
     def _grains(self) -> dict[Axis, int]:
         sides = SIDES[self.array.dataflow]
         return {sides.rows: self.array.rows, sides.columns: self.array.columns, sides.stream: 1}
 
-    @cached_property
-    def _units(self) -> dict[Axis, int]:
-        return {axis: -(-self.size[axis] // grain) for axis, grain in self._grains.items()}
-
     def unit(self, axis: Axis) -> int:
         """The grain in which a size is cut."""
         return self._grains[axis]
 
     def units(self, axis: Axis) -> int:
-        return self._units[axis]
+        return -(-self.size[axis] // self._grains[axis])
 
     def elements(self, axis: Axis, first: int, last: int) -> int:
         """Elements in the units from `first` up to `last`."""
@@ -93,9 +89,11 @@ class Plan(NamedTuple):
 
 def passes(problem: Problem, plan: Plan) -> dict[Role, int]:
     """How often each operand crosses its link; of outputs, how often a result or partial sum is written."""
-    tiles = {axis: -(-problem.units(axis) // plan.tile[axis]) for axis in LOOPS}
-    cuts = {axis: 1 + bool(problem.units(axis) % plan.tile[axis]) for axis in LOOPS}
-    return {role: (cuts if plan.held == role else tiles)[inner] for role, inner in INNER.items()}
+    found: dict[Role, int] = {}
+    for role, inner in INNER.items():
+        units, tile = problem.units(inner), plan.tile[inner]
+        found[role] = 1 + bool(units % tile) if plan.held == role else -(-units // tile)
+    return found
 
 
 def smallest_misfit(problem: Problem) -> tuple[Role, int] | None:

@@ -13,6 +13,9 @@ from accelsim.ir import Access, Axis, LoopNest, Node, Operand
 from accelsim.mapping.context import Context, cannot_run
 from accelsim.mapping.stage import Stage, Transfer
 
+_ROW, _BATCH = Axis.ROW, Axis.BATCH  # members of an Enum are slow to reach
+_READ, _WRITE = Access.READ, Access.WRITE
+
 
 def vector_stages(
     context: Context, name: str, unit: VectorUnit, node: Node, nests: Sequence[LoopNest]
@@ -21,7 +24,7 @@ def vector_stages(
     for nest in nests:
         if nest.function == "mac":
             raise cannot_run(context, name, node, nest, "makes no products")
-    rows = max(nest.size(Axis.BATCH) * nest.size(Axis.ROW) for nest in nests)
+    rows = max(nest.size(_BATCH) * nest.size(_ROW) for nest in nests)
     lanes = unit.lanes.value
     work = steps = latency = 0
     for nest in nests:
@@ -35,11 +38,12 @@ def vector_stages(
         steps = max(steps, unit.row_latency.value)
     streams: list[Transfer] = []
     held: list[Transfer] = []
-    for operand in _distinct(nests):
-        if operand.constant and Axis.ROW not in _axes(nests, operand):
+    by_row = {dim.name for nest in nests for dim in nest.dims if dim.axis is _ROW}
+    for operand in context.workload.remembered("operands", nests, lambda: _distinct(nests)):
+        if operand.constant and by_row.isdisjoint(operand.dims):
             held.extend(context.transfer(node.op, operand, operand.elements, write=False))
         else:
-            again = unit.passes.value if operand.access is Access.READ else 1
+            again = unit.passes.value if operand.access is _READ else 1
             streams.extend(context.both_ways(node.op, operand, again * operand.elements / rows))
     return (
         Stage(
@@ -59,20 +63,17 @@ def vector_stages(
     )
 
 
-def _axes(nests: Sequence[LoopNest], operand: Operand) -> frozenset[Axis]:
-    return frozenset(dim.axis for nest in nests for dim in nest.dims if dim.name in operand.dims)
-
-
 def _distinct(nests: Sequence[LoopNest]) -> tuple[Operand, ...]:
     """Operands that enter or leave the unit, each once; what one nest makes for a later one stays inside."""
     found: dict[tuple[str, str, bool], Operand] = {}
-    written = [{o.role for o in nest.operands if o.access is not Access.READ} for nest in nests]
-    wanted = [{o.role for o in nest.operands if o.access is not Access.WRITE} for nest in nests]
+    several = len(nests) > 1
+    written = [{o.role for o in nest.operands if o.access is not _READ} for nest in nests] if several else []
+    wanted = [{o.role for o in nest.operands if o.access is not _WRITE} for nest in nests] if several else []
     for index, nest in enumerate(nests):
         made = set().union(*written[:index])
         needed = set().union(*wanted[index + 1 :])
         for operand in nest.operands:
-            reads = operand.access is Access.READ
+            reads = operand.access is _READ
             if not operand.tensor and operand.role in (made if reads else needed):
                 continue
             found.setdefault((operand.role, operand.tensor, reads), operand)

@@ -40,8 +40,8 @@ def test_rows_are_scored_by_the_band_of_their_metric(tmp_path: Path, monkeypatch
     rows = _suite(monkeypatch, path)(None, told.append)
     assert [(row.scored, row.ok) for row in rows] == [(True, True), (True, False), (False, None)]
     assert rows[0].source == "src"
-    assert "x: 1 rows of other systems left out" in told
-    assert "x: 1 rows that nothing here models left out" in told
+    assert "1 rows of other systems left out of x" in told
+    assert "1 rows that nothing here models left out of x" in told
 
 
 def test_a_users_row_that_calibrated_a_constant_is_not_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
