@@ -5,8 +5,8 @@
     3  the candidate of the least bound is timed as the timeline runs it, until no bound is below the best
     4  one tile more or less along each side of the best, as long as that helps
 
-Bounds and times are of latency, energy or their product. A candidate is not timed where its bound leaves less than a
-thousandth to gain. Ties: fewer bytes, then the earlier candidate, so that a search has one answer.
+Bounds and times are of latency, energy or their product. A candidate is not timed where its bound leaves less than
+half a percent to gain. Ties: fewer bytes, then the earlier candidate, so that a search has one answer.
 """
 
 # ruff: noqa: PLR0917  (kernels take plain arrays and numbers, by position)
