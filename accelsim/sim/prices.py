@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from accelsim.cost.energy import Usage, energy
 from accelsim.cost.limits import clock_demands
-from accelsim.cost.resources import resources
+from accelsim.cost.resources import Taken, taken_by
 from accelsim.errors import AccelsimError
 from accelsim.hw.energy import FpgaEnergy
 from accelsim.hw.schema import Hardware
@@ -59,7 +59,8 @@ def priced(
     }
     for values, members in points.combinations(paths, np.arange(points.count)):
         hardware = points.base.with_values(values)
-        demands = resources(hardware)
+        taken = taken_by(hardware)
+        demands = taken.demands
         for kind, demand in demands.items():
             columns.setdefault(f"resources.{kind}", np.zeros(points.count))[members] = demand.amount
         slow = {clock_misfit(demand) for demand in clock_demands(hardware)}
@@ -75,7 +76,7 @@ def priced(
                 f"{text}; {failure}" if text else failure for text in columns["misfits"][misfit]
             ]
         if linear:
-            for scope, joules in _energies(points, used, hardware, members).items():
+            for scope, joules in _energies(points, used, hardware, taken, members).items():
                 columns.setdefault(f"energy.{scope}", np.zeros(points.count))[members] = joules
     for column in columns.values():
         if column.dtype.kind in "bf":
@@ -110,15 +111,18 @@ def _late(points: Points, hardware: Hardware, members: Integers) -> list[tuple[s
     return found
 
 
-def _energies(points: Points, used: Used, hardware: Hardware, members: Integers) -> Mapping[str, Floats]:
-    """Joules by scope: those of a second at its clock, of a busy cycle of each unit, and of a byte each way."""
+def _energies(points: Points, used: Used, hardware: Hardware, taken: Taken, members: Integers) -> Mapping[str, Floats]:
+    """Joules by scope: those of a second at its clock, of a busy cycle of each unit, and of a byte each way.
+
+    What the hardware has `taken` does not depend on its clock.
+    """
     clock = next(iter(hardware.clocks))
     base_hz = hardware.clock_hz
     double = hardware.with_values({f"clocks.{clock}.frequency": 2 * base_hz})
 
     def scopes(on: Hardware, **did: Any) -> dict[str, float]:
         usage = Usage(**{"seconds": 1.0, "unit_active_cycles": {}, "dram_read_bytes": 0, "dram_write_bytes": 0, **did})
-        return {name: joules.value for name, joules in energy(on, usage).scopes.items()}
+        return {name: joules.value for name, joules in energy(on, usage, taken).scopes.items()}
 
     idle, faster = scopes(hardware), scopes(double)
     byte = 1 << 30

@@ -94,7 +94,7 @@ def test_columns_have_one_type_in_every_part(sweep_file: Path) -> None:
 def test_an_argument_that_one_model_has_is_missing_for_the_other() -> None:
     models = "[{model: a, arguments: {ratio: [0, 0.5], form: [x]}}, {model: b}]"
     parts = Parts(spec_of(f"name: s\nmodels: {models}\nhardware: [h]"))
-    kinds = {name: kind for name, kind in parts._kinds.items() if name.startswith("arg.")}
+    kinds = {name: kind for name, kind in parts.columns.items() if name.startswith("arg.")}
     assert kinds == {"arg.ratio": float, "arg.form": str}
     assert parts._table({"arg.form": np.array([None]), "arg.ratio": np.array([None])}).schema.types == [
         "string",
