@@ -64,8 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (lives as long as the process)
+    ended: list[int] = []
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminated)
+        signal.signal(signal.SIGTERM, lambda number, frame: _terminated(number, ended))
     try:
         with cli.make_context("accelsim", list(words)) as context:
             cli.invoke(context)
@@ -97,12 +98,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except Exception as error:
+        if ended:  # compiled code that was interrupted can make another error of it
+            return ended[0]
         return _bug(error, words)
     return 0
 
 
-def _terminated(number: int, frame: object) -> None:
+def _terminated(number: int, ended: list[int]) -> None:
     """End as an exception does, so that child processes and half-written files are cleaned up."""
+    ended.append(128 + number)
     raise SystemExit(128 + number)
 
 
