@@ -41,6 +41,7 @@ from accelsim.sim.timeline import run_program
 from accelsim.sim.timing import Frame, workload_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tests.sim.fixed_tiles import with_fixed_tiles
 from tests.sim.random_programs import random_program
 
 BANDWIDTH, CLOCK = "memories.ddr.bandwidth", "clocks.pl.frequency"
@@ -113,22 +114,8 @@ def searched(graph: Graph, hardware: Hardware, side: int) -> Times:
 
 def fixed(graph: Graph, hardware: Hardware, side: int) -> Times:
     """Points a second with the tiles that the search finds at the base."""
-    return throughput(graph, fixed_tiles(graph, hardware), grid(rates(side)))
-
-
-def fixed_tiles(graph: Graph, hardware: Hardware) -> Hardware:
-    """The hardware with the tiles of its own search in its `mapping`."""
-    workload = workload_of(Frame("", graph, activity_for(graph, "uniform")), hardware)
-    tiles: dict[str, dict[str, dict[str, object]]] = {}
-    for stage in lower(workload, hardware).stages:
-        if stage.cut is not None:
-            own = {"rows": "ROW", "outputs": "OUTPUT", "reduce": "REDUCE"}
-            sizes = {axis.name: size for axis, size in stage.cut.tile.items()}
-            tiles.setdefault(stage.node, {})[stage.part] = {
-                **{field: sizes[axis] for field, axis in own.items()},
-                "held": stage.cut.held,
-            }
-    return load_hardware("systolic-32", {"mapping": tiles})
+    tiled = with_fixed_tiles(graph, activity_for(graph, "uniform"), hardware.name)
+    return throughput(graph, tiled, grid(rates(side)))
 
 
 def throughput(graph: Graph, hardware: Hardware, columns: dict[str, np.ndarray]) -> Times:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -107,11 +107,20 @@ def _key(spec: ModelSpec, task: str, weights: bool) -> str:
     settings = [spec.name, spec.file.name, spec.builder, task, spec.scope, sorted(spec.arguments.items()), weights]
     digest = hashlib.sha256(json.dumps([settings, _torch_version()], default=str).encode())
     digest.update(str(spec.file.resolve()).encode())
-    sources = [path for room in _ROOMS for path in sorted((_PACKAGE / room).glob("*.py"))]
-    for path in sources:
+    digest_files(digest, tracing_sources())
+    return digest.hexdigest()[:32]
+
+
+def tracing_sources() -> list[Path]:
+    """The files of ours that a graph depends on."""
+    return [path for room in _ROOMS for path in sorted((_PACKAGE / room).glob("*.py"))]
+
+
+def digest_files(digest: hashlib._Hash, paths: Iterable[Path]) -> None:
+    """Add files to a digest, named by their folder and name, wherever the project lies."""
+    for path in paths:
         digest.update(f"\n{path.parent.name}/{path.name}\n".encode())
         digest.update(path.read_bytes())
-    return digest.hexdigest()[:32]
 
 
 def _torch_version() -> str:

@@ -97,7 +97,7 @@ def read_catalogue(path: Path) -> dict[str, ModelSpec]:
 
 @lru_cache(maxsize=4)
 def _read(path: Path, changed: int) -> dict[str, ModelSpec]:
-    """Kept until the file changes: reading it takes as long as timing a model a hundred times."""
+    """Kept until the file changes: reading it takes longer than timing a model."""
     try:
         record = YAML(typ="safe").load(path)
     except (OSError, UnicodeDecodeError, YAMLError) as error:

@@ -1,6 +1,6 @@
 """The timeline kernel: stages of tiles through in-order servers, with exact jumps over steady states.
 
-Everything compiled is in this one file, constants included, because the compiled cache is keyed by it alone.
+All of it is one file: every function reads and writes the columns of one state, which nothing outside has to know.
 
 A *server* is a read channel, a write channel or a shared DRAM. It serves transfers in program order, `free =
 max(free, request) + ticks`; a transfer is done when all its servers are. A *row* is one stage on one unit; it

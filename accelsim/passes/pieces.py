@@ -18,9 +18,6 @@ class Pieces:
     def __init__(self, constants: Constants, node: Node) -> None:
         self.constants, self.node, self.nodes = constants, node, list[Node]()
 
-    def shape(self, tensor: str) -> tuple[int, ...]:
-        return self.constants.tensors[tensor].shape
-
     def add(self, name: str, op: str, inputs: tuple[str, ...], attrs: dict[str, AttrValue] | None = None) -> str:
         """A node `<name of the node>.<name>`, and the name of its result."""
         unique = f"{self.node.name}.{name}"

@@ -7,6 +7,8 @@ there is a branch here where it depends on the row alone, and a choice between t
 A state that repeats on all points over the same tiles or iterations is jumped, on each point with its own shift. Rows
 whose points do not come to that soon are given up: the caller runs them point by point.
 
+All of it is one file, as there: every function reads and writes the columns of one state.
+
 Rows have neither SERIAL nor STREAM_LATENCY ticks; a server that a transfer uses on one point it uses on all.
 """
 

@@ -9,6 +9,8 @@ the rows tell about numbers, never about accuracy.
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import logging
 import multiprocessing
 import sys
@@ -23,7 +25,7 @@ from accelsim.errors import AccelsimError
 from accelsim.evaluate.load import load_model
 from accelsim.evaluate.overview import overview
 from accelsim.evaluate.verify import verify_model
-from accelsim.frontends.cache import entry_folder
+from accelsim.frontends.cache import digest_files, tracing_sources
 from accelsim.frontends.catalogue import catalogue, find_model
 
 TOLERANCE = 1e-3  # of max|a - b| / max|b|
@@ -36,7 +38,7 @@ _EVERY_TASK = "all"
 class Row:
     """A model for one task: its graph, the worst error of both inputs beside each engine, and a verdict.
 
-    `key` changes with everything that the graph depends on. `seconds` are of the wall, loading included.
+    `key` changes with every source that the graph depends on. `seconds` are of the wall, loading included.
     """
 
     model: str
@@ -69,8 +71,12 @@ def wanted(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def key_of(model: str, task: str) -> str:
+    """Of the model's entry and of all sources that its graph depends on, wherever the project lies."""
     spec = find_model(model)
-    return entry_folder(spec, spec.chosen_task(task or None)).name[:16]
+    settings = [spec.file.name, spec.builder, task, spec.scope, sorted(spec.arguments.items())]
+    digest = hashlib.sha256(json.dumps(settings, default=str).encode())
+    digest_files(digest, [*tracing_sources(), *sorted(spec.file.parent.glob("*.py"))])
+    return digest.hexdigest()[:16]
 
 
 def compared(model: str, task: str) -> Row:

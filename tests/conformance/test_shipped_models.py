@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,6 +53,20 @@ def test_a_row_is_run_again_only_where_the_model_changed_or_differed(
     assert main(["resnet18"], path) == 0
     assert len(ran) == 3
     assert capsys.readouterr().out.count("equal") == 3
+
+
+def test_a_key_follows_the_sources_and_not_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = shipped_models.find_model("resnet18")
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for path in ours.file.parent.glob("*.py"):
+        shutil.copy(path, folder)
+    key = key_of("resnet18", "")
+    monkeypatch.setattr(shipped_models, "find_model", lambda name: replace(ours, file=folder / ours.file.name))
+    assert key_of("resnet18", "") == key
+    with (folder / "seeded_layers.py").open("a") as file:
+        file.write("# another source\n")
+    assert key_of("resnet18", "") != key
 
 
 def test_what_cannot_be_compared_is_told_and_counted(

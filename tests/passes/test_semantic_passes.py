@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.engine import compile
-from accelsim.frontends.inputs import seeded_inputs
 from accelsim.ir import Graph, Tensor
 from accelsim.ir.graph import AttrValue
 from accelsim.ir.weights import SizesOnly
@@ -27,6 +26,7 @@ from accelsim.passes import (
 from tests.contracts.case import Array, Case, floats, type_of
 from tests.contracts.semantic_cases import SEMANTIC_CASES
 from tests.engine.graphs import one_node, random_graph
+from tests.passes.outputs import same
 
 each_case = pytest.mark.parametrize("case", SEMANTIC_CASES, ids=str)
 
@@ -42,14 +42,6 @@ def ops(graph: Graph) -> list[str]:
 
 def stored(graph: Graph) -> int:
     return sum(graph.tensors[name].elements for name in graph.parameters)
-
-
-def same(before: Graph, after: Graph, tolerance: float = 1e-5) -> None:
-    assert after.outputs == before.outputs
-    inputs = seeded_inputs(before, 3)
-    theirs, ours = (compile(graph, threads=1)(inputs).outputs for graph in (before, after))
-    for name in before.outputs:
-        assert np.abs(ours[name] - theirs[name]).max() <= tolerance * max(np.abs(theirs[name]).max(), 1e-6)
 
 
 def first_output(graph: Graph) -> Graph:

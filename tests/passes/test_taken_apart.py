@@ -7,8 +7,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from accelsim.engine import compile
-from accelsim.frontends.inputs import seeded_inputs
 from accelsim.ir import Graph, Tensor
 from accelsim.ir.dtype import FLOAT32
 from accelsim.ir.graph import AttrValue
@@ -16,18 +14,10 @@ from accelsim.ops.build import GraphBuilder
 from accelsim.ops.conv_geometry import Geometry
 from accelsim.passes import shrink_upsampled_conv, skip_padding
 from accelsim.passes.skip_padding import MOST_LIVE, live_share
+from tests.passes.outputs import same
 
 EXACT = 3e-5
 """float32 sums in another order."""
-
-
-def same(before: Graph, after: Graph) -> None:
-    assert after.outputs == before.outputs
-    inputs = seeded_inputs(before, 3)
-    theirs, ours = (compile(graph, threads=1)(inputs).outputs for graph in (before, after))
-    for name in before.outputs:
-        assert ours[name].shape == theirs[name].shape
-        assert np.abs(ours[name] - theirs[name]).max() <= EXACT * np.abs(theirs[name]).max()
 
 
 def weight(builder: GraphBuilder, name: str, *shape: int) -> str:
@@ -78,7 +68,7 @@ def test_a_convolution_of_a_doubled_image_runs_before_the_doubling(
     doubled, skip, outputs = widths
     pixels = 2 * 4 * low[0] * low[1]
     assert macs(after) == pixels * outputs * (4 * doubled + 9 * skip)
-    same(before, after)
+    same(before, after, EXACT)
 
 
 @pytest.mark.parametrize("other", [{"mode": "bilinear"}, {"nearest": "ceil"}, {"size": (6, 9)}])
@@ -123,7 +113,7 @@ def test_taps_in_padding_are_left_out(given_one: tuple[tuple[int, int], tuple[in
     if after is not before:
         assert live_share(geometry, image, kernel) <= MOST_LIVE
         assert macs(after) == round(macs(before) * live_share(geometry, image, kernel))
-        same(before, after)
+        same(before, after, EXACT)
 
 
 @pytest.mark.parametrize(("rate", "percent", "of_heads"), [(6, 82.0, 75.0), (12, 65.6, 52.5), (18, 50.8, 32.5)])

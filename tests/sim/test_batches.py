@@ -8,16 +8,14 @@ import numpy as np
 import pytest
 
 from accelsim.evaluate.models import load_model
-from accelsim.hw.load import load_hardware
-from accelsim.hw.schema import Hardware, SystolicUnit
+from accelsim.hw.schema import Hardware
 from accelsim.ir import Activity, Graph
-from accelsim.mapping.lower import lower
 from accelsim.sim.assumption import activity_for
 from accelsim.sim.lockstep_kernel import POINTS
 from accelsim.sim.many import BulkGroup, simulate_many
 from accelsim.sim.points import points_of
 from accelsim.sim.simulate import simulate
-from accelsim.sim.timing import Frame, workload_of
+from tests.sim.fixed_tiles import with_fixed_tiles
 
 pytestmark = pytest.mark.slow
 
@@ -42,21 +40,6 @@ def activity(graph: Graph) -> Activity | None:
     return activity_for(graph, "skewed")
 
 
-def _with_fixed_tiles(graph: Graph, activity: Activity | None, name: str) -> Hardware:
-    """A design whose description fixes the tiles that its search finds; designs that do not search as they are."""
-    hardware = load_hardware(name)
-    if not any(isinstance(unit, SystolicUnit) for unit in hardware.units.values()):
-        return hardware
-    fields = {"rows": "ROW", "outputs": "OUTPUT", "reduce": "REDUCE"}
-    tiles: dict[str, dict[str, dict[str, object]]] = {}
-    for stage in lower(workload_of(Frame("", graph, activity), hardware), hardware).stages:
-        if stage.cut is not None:
-            sizes = {axis.name: size for axis, size in stage.cut.tile.items()}
-            own = {field: sizes[axis] for field, axis in fields.items()}
-            tiles.setdefault(stage.node, {})[stage.part] = own | {"held": stage.cut.held}
-    return load_hardware(name, {"mapping": tiles})
-
-
 def _columns(hardware: Hardware, count: int, seed: int) -> dict[str, np.ndarray]:
     draw, known = random.Random(seed), dict(hardware.quantities())
     return {path: np.array([value(draw) for _ in range(count)]) for path, value in RATES.items() if path in known}
@@ -72,7 +55,7 @@ def _one_after_the_other(patch: pytest.MonkeyPatch, *arguments: object, **option
 def test_batches_are_points_one_after_the_other(
     graph: Graph, activity: Activity | None, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hardware = _with_fixed_tiles(graph, activity, name)
+    hardware = with_fixed_tiles(graph, activity, name)
     for count, paths in ((3 * POINTS + 1, [BANDWIDTH, CLOCK]), (2 * POINTS, list(RATES))):
         columns = {p: values for p, values in _columns(hardware, count, count).items() if p in paths}
         found = simulate_many(graph, hardware, columns, activity=activity, threads=1)
@@ -88,7 +71,7 @@ def test_batches_are_points_one_after_the_other(
 
 
 def test_a_point_whose_times_pass_all_bounds_leaves_its_batch_alone(graph: Graph, activity: Activity | None) -> None:
-    hardware = _with_fixed_tiles(graph, activity, "systolic-32")
+    hardware = with_fixed_tiles(graph, activity, "systolic-32")
     columns = {BANDWIDTH: np.array([1e10, 1e-9, 5e9])}
     found = simulate_many(graph, hardware, columns, activity=activity, threads=1)
     others = simulate_many(graph, hardware, {BANDWIDTH: columns[BANDWIDTH][[0, 2]]}, activity=activity, threads=1)
