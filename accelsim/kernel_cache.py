@@ -11,7 +11,13 @@ from pathlib import Path
 from accelsim.errors import InputError
 
 _PACKAGE = Path(__file__).resolve().parent
-_KERNEL_SOURCES = ("engine/kernels/*.py", "sim/*kernel.py", "mapping/*kernel.py", "hw/transfers.py")
+_KERNEL_SOURCES = (
+    "engine/kernels/*.py",
+    "sim/*kernel.py",
+    "mapping/*kernel.py",
+    "evaluate/*/*kernel.py",
+    "hw/transfers.py",
+)
 
 
 def cache_dir() -> Path:

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from accelsim.errors import InputError, did_you_mean
 from accelsim.evaluate.measured import measured_rows
-from accelsim.evaluate.scalesim import scalesim_rows
+from accelsim.evaluate.scalesim.rows import scalesim_rows
 from accelsim.evaluate.simulate import simulate_spec
 from accelsim.evaluate.suites import GOLDEN
 from accelsim.evaluate.suites.golden import read_rows

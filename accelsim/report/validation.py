@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 
 from accelsim.report.scale import significant
@@ -27,7 +27,7 @@ def validation_sections(rows: Sequence[ValidationRow]) -> list[Section]:
         members = [row for row in rows if row.suite == suite]
         if len(members) > _MOST_ROWS:
             sections.extend(_summarised(suite, members))
-            notes = tuple(dict.fromkeys(f"{row.metric}: {row.note}" for row in members if row.note))
+            notes = tuple(_notes_by_metric(members))
         else:
             sections.append(Table(suite, _HEADINGS, tuple(_cells(row) for row in members)))
             notes = tuple(f"{row.case}, {row.metric}: {row.note}" for row in members if row.note)
@@ -36,15 +36,27 @@ def validation_sections(rows: Sequence[ValidationRow]) -> list[Section]:
     return [*sections, Notes("Verdict", (summary(rows),))]
 
 
+def _notes_by_metric(rows: Sequence[ValidationRow]) -> Iterator[str]:
+    """What the notes of a metric's rows have in common, and where to find the rest."""
+    for metric in dict.fromkeys(row.metric for row in rows):
+        notes = [row.note.split("; ") for row in rows if row.metric == metric]
+        shared = [part for part in notes[0] if part and all(part in note for note in notes)]
+        if any(set(note) - {"", *shared} for note in notes):
+            shared.append("a note for each row, see --format csv")
+        if shared:
+            yield f"{metric}: {'; '.join(shared)}"
+
+
 def _summarised(suite: str, rows: Sequence[ValidationRow]) -> list[Section]:
     """One row a metric, and the rows outside their band: the first 60 and how many more."""
     cases = len({row.case for row in rows})
     lines = []
     for metric in dict.fromkeys(row.metric for row in rows):
         members = [row for row in rows if row.metric == metric]
-        inside = sum(1 for row in members if row.ok)
+        scored = [row for row in members if row.scored]
+        inside = str(sum(1 for row in scored if row.ok)) if scored else "shown"
         worst = max((abs(row.error_pct) for row in members if row.error_pct is not None), default=0.0)
-        lines.append((metric, members[0].unit, str(len(members)), str(inside), f"{worst:.3g}"))
+        lines.append((metric, members[0].unit, str(len(members)), inside, f"{worst:.3g}"))
     found: list[Section] = [Table(f"{suite}, {cases} cases", _SUMMARY, tuple(lines))]
     outside = failures(rows)
     if outside:

@@ -72,6 +72,20 @@ def test_a_suite_of_very_many_rows_is_summed_up_and_only_rows_outside_are_shown(
     assert "case7" not in text
 
 
+def test_rows_summed_up_share_the_parts_of_their_notes_that_are_alike() -> None:
+    rows = [replace(sample_rows()[0], case=f"case{number}", note=f"of {number}; as measured") for number in range(80)]
+    text = "\n".join(plain(section) for section in validation_sections(rows))
+    assert "latency: as measured; a note for each row, see --format csv" in text
+    assert "of 7" not in text
+
+
+def test_a_metric_that_is_only_shown_is_not_counted_as_outside() -> None:
+    rows = [replace(sample_rows()[0], case=f"case{number}", scored=False, ok=None) for number in range(80)]
+    text = "\n".join(plain(section) for section in validation_sections(rows))
+    line = next(line for line in text.splitlines() if line.split()[:1] == ["latency"])
+    assert line.split() == ["latency", "ms", "80", "shown", "1.56"]
+
+
 def test_the_summary_names_the_first_dozen_rows_outside() -> None:
     rows = [replace(sample_rows()[1], case=f"case{number}") for number in range(20)]
     assert "case11 share of QK + AV and 8 more" in summary(rows)
