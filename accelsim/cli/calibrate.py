@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from accelsim.cli.options import format_option, quiet_option
+from accelsim.cli.options import format_option, hardware_argument, quiet_option
 from accelsim.cli.output import print_report, print_text
 from accelsim.cli.progress import progress
 from accelsim.errors import InputError
 
 
 @click.command("calibrate")
-@click.argument("hardware")
+@hardware_argument
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="MEASURED.csv")
 @click.option(
     "--free", required=True, metavar="PATH,...", help="The constants to fit, such as memories.ddr.efficiency."

@@ -19,11 +19,33 @@ ASSUMPTIONS = ("uniform", "skewed", "concentrated", "worst-case")
 """Activities that need no execution; a file gives one that was recorded or published."""
 
 
+def _known_model(context: click.Context, _: click.Parameter, name: str) -> str:
+    """Raises InputError for a plain name that no model has, before anything is imported that may have to compile."""
+    from accelsim.frontends.modelspec import find_model
+
+    if not context.resilient_parsing and ":" not in name and not Path(name).suffix:
+        find_model(name)
+    return name
+
+
+def _known_hardware(context: click.Context, _: click.Parameter, name: str) -> str:
+    """As `_known_model`; of a file, that it is there."""
+    from accelsim.hw.load import hardware_path
+
+    if not context.resilient_parsing:
+        hardware_path(name)
+    return name
+
+
+model_argument = click.argument("model", callback=_known_model)
+hardware_argument = click.argument("hardware", callback=_known_hardware)
+
+
 def scenario_options(default_activity: str) -> Callable[[Command], Command]:
     """MODEL HARDWARE and the options that say what is run on it."""
     decorators = (
-        click.argument("model"),
-        click.argument("hardware"),
+        model_argument,
+        hardware_argument,
         click.option("--task", metavar="T", help="The task to run; by default the model's first."),
         click.option("--tasks", metavar="T,U,...", help="A sequence of frames, each of one task."),
         click.option(

@@ -11,8 +11,10 @@ import click
 from accelsim.cli.options import (
     ASSUMPTIONS,
     format_option,
+    hardware_argument,
     input_options,
     mapping_option,
+    model_argument,
     parsed_settings,
     quiet_option,
 )
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 
 
 @click.command("plan")
-@click.argument("model")
-@click.argument("hardware")
+@model_argument
+@hardware_argument
 @click.option("--task", metavar="T", help="The task; by default the model's first.")
 @click.option("-s", "--set", "settings", metavar="PATH=VALUE", multiple=True, help="Replace a value; repeatable.")
 @click.option(

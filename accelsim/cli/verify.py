@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from accelsim.cli.options import format_option, input_options, quiet_option
+from accelsim.cli.options import format_option, input_options, model_argument, quiet_option
 from accelsim.cli.output import print_report, print_text
 from accelsim.cli.progress import progress
 from accelsim.errors import ToleranceError, did_you_mean
@@ -19,7 +19,7 @@ ENGINES = ("torch", "onnxruntime")
 
 
 @click.command("verify")
-@click.argument("model")
+@model_argument
 @click.option("--task", metavar="T", help="The task to verify; by default all of the model's.")
 @click.option(
     "--against",

@@ -71,7 +71,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """`run("simulate", "m", "h")` -> (exit code, stdout, stderr)."""
+    """`run("simulate", "resnet18", "systolic-32")` -> (exit code, stdout, stderr)."""
 
     def call(*words: str) -> tuple[int, str, str]:
         code = main(words)

@@ -53,14 +53,17 @@ def test_an_unknown_command_is_a_usage_error_with_a_suggestion(run: Run) -> None
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("run", "m"), "Missing argument 'HARDWARE'"),
-        (("run", "m", "h", "--tusk", "x"), "No such option"),
-        (("simulate", "m", "h", "--format", "xml"), "'xml' is not one of"),
-        (("simulate", "m", "h", "--task", "a", "--tasks", "b"), "--task and --tasks exclude each other"),
-        (("simulate", "m", "h", "--tasks", "a,,b"), "has an empty name"),
-        (("simulate", "m", "h", "-s", "rows"), "is not PATH=VALUE"),
-        (("simulate", "m", "h", "-s", "a=1", "-s", "a=2"), "-s a is given twice"),
-        (("verify", "m", "--against", "torch,tensorflow"), "'tensorflow' is not an engine"),
+        (("run", "resnet18"), "Missing argument 'HARDWARE'"),
+        (("run", "resnet18", "systolic-32", "--tusk", "x"), "No such option"),
+        (("simulate", "resnet18", "systolic-32", "--format", "xml"), "'xml' is not one of"),
+        (
+            ("simulate", "resnet18", "systolic-32", "--task", "a", "--tasks", "b"),
+            "--task and --tasks exclude each other",
+        ),
+        (("simulate", "resnet18", "systolic-32", "--tasks", "a,,b"), "has an empty name"),
+        (("simulate", "resnet18", "systolic-32", "-s", "rows"), "is not PATH=VALUE"),
+        (("simulate", "resnet18", "systolic-32", "-s", "a=1", "-s", "a=2"), "-s a is given twice"),
+        (("verify", "resnet18", "--against", "torch,tensorflow"), "'tensorflow' is not an engine"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(words: tuple[str, ...], message: str, run: Run, api: FakeApi) -> None:
@@ -80,7 +83,7 @@ def test_our_errors_end_with_their_code_and_without_traceback(
     error: type[Exception], code: int, run: Run, api: FakeApi
 ) -> None:
     api.result = error("a.yaml:1:2: what is wrong\na.yaml:3:4: and this")
-    got, out, err = run("simulate", "m", "h", "--quiet")
+    got, out, err = run("simulate", "resnet18", "systolic-32", "--quiet")
     assert (got, out) == (code, "")
     assert err.splitlines()[:2] == [
         "accelsim: error: a.yaml:1:2: what is wrong",
@@ -94,18 +97,18 @@ def test_anything_else_is_called_a_bug_and_has_a_traceback_only_on_demand(
 ) -> None:
     monkeypatch.delenv("ACCELSIM_DEBUG", raising=False)
     api.result = ZeroDivisionError("division by zero")
-    code, _, err = run("simulate", "m", "h", "--quiet")
+    code, _, err = run("simulate", "resnet18", "systolic-32", "--quiet")
     assert code == 1
     assert "this is a bug of accelsim: ZeroDivisionError: division by zero" in err
     assert "Traceback" not in err
-    assert "Traceback" in run("--debug", "simulate", "m", "h")[2]
+    assert "Traceback" in run("--debug", "simulate", "resnet18", "systolic-32")[2]
     monkeypatch.setenv("ACCELSIM_DEBUG", "1")
-    assert "Traceback" in run("simulate", "m", "h")[2]
+    assert "Traceback" in run("simulate", "resnet18", "systolic-32")[2]
 
 
 def test_an_interrupt_ends_with_130_and_one_line(run: Run, api: FakeApi) -> None:
     api.result = KeyboardInterrupt()
-    code, out, err = run("simulate", "m", "h", "--quiet")
+    code, out, err = run("simulate", "resnet18", "systolic-32", "--quiet")
     assert (code, out, err) == (130, "", "accelsim: interrupted\n")
 
 
@@ -127,3 +130,22 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 141
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["simulate", "resnet81", "systolic-32"], "'resnet81' is not a model -- did you mean 'resnet18'?"),
+        (["run", "resnet18", "systolic-23"], "no hardware is called 'systolic-23' -- did you mean 'systolic-32'?"),
+        (["show", "plan", "resnet81", "systolic-32"], "'resnet81' is not a model"),
+        (["verify", "resnet81"], "'resnet81' is not a model"),
+        (["calibrate", "systolic-23", "rows.csv", "--free", "a"], "no hardware is called 'systolic-23'"),
+    ],
+)
+def test_a_wrong_name_is_told_before_anything_compiles(words: list[str], message: str) -> None:
+    program = (
+        f"import sys\nfrom accelsim.cli.main import main\ncode = main({words!r})\nprint('numba' in sys.modules, code)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False 2\n"
+    assert message in done.stderr
