@@ -27,6 +27,7 @@ from accelsim.sim.totals import totals
 Column = npt.NDArray[Any]
 Members = npt.NDArray[np.int64]
 
+AREA = "area_mm2"
 RESOURCES = ("dsp", "bram36", "uram", "lut", "ff")
 SCOPES = (*CHIP_SCOPES, "board")
 WHOLE = ("cycles", "dram_bytes", *(f"stall_{cause}" for cause in CAUSES))
@@ -36,6 +37,7 @@ NUMBERS = (
     "energy_j",
     *(f"energy_{scope}_j" for scope in SCOPES),
     *RESOURCES,
+    AREA,
 )
 TEXTS = ("precision", "failure", "levers")
 """Columns of results: whole numbers, numbers and texts; beside them `fits`. `precision` is the format of activations
@@ -196,7 +198,7 @@ def _columns(many: Mapping[str, Column], single: npt.NDArray[np.bool_]) -> dict[
         "throughput_per_s": 1 / interval,
         "energy_j": np.sum([energy[scope] for scope in CHIP_SCOPES], axis=0),
         **{f"energy_{scope}_j": joules for scope, joules in energy.items()},
-        **{kind: _known(many, f"resources.{kind}", np.ones_like(timed)) for kind in RESOURCES},
+        **{kind: _known(many, f"resources.{kind}", np.ones_like(timed)) for kind in (*RESOURCES, AREA)},
         "fits": many["fits"].astype(bool) & timed,
     }
 

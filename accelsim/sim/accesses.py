@@ -63,8 +63,9 @@ def _systolic(unit: SystolicUnit, stage: Stage) -> dict[str, float]:
     sums = unit.accumulator.value
     loaded = sum(t.size_bytes for t in stage.held) * stage.rounds * _BITS_PER_BYTE
     if unit.dataflow == "output-stationary":
-        stored = sum(t.size_bytes for t in (*stage.stores, *stage.streams) if t.write) * _BITS_PER_BYTE
-        return {"inputs": along_rows * a, "weights": along_cols * b, "outputs": stored * stage.tiles}
+        stored = sum(t.size_bytes for t in stage.stores) * stage.rounds
+        stored += sum(t.size_bytes for t in stage.streams if t.write) * stage.tiles
+        return {"inputs": along_rows * a, "weights": along_cols * b, "outputs": stored * _BITS_PER_BYTE}
     if unit.dataflow == "weight-stationary":
         return {"inputs": along_rows * a, "weights": loaded, "outputs": 2 * along_cols * sums}
     return {"inputs": loaded, "weights": along_rows * b, "outputs": 2 * along_cols * sums}

@@ -215,7 +215,7 @@ def new_row_scratch(most, classes, slot_count, memory_count):
 @_compiled
 def _plan(tables, number, searches, records, point, objective, chosen):
     """Choose the plan of a product on a point. Returns the status."""
-    product, plan = tables.products[number], chosen[number]
+    product, plan = tables.products[number], chosen[point, number]
     product[mapping.UNIT_TICKS] = records.unit_ticks[point, tables.units_of[number]]
     if tables.fixed[number, 0] > 0:
         plan[:] = tables.fixed[number]
@@ -233,7 +233,7 @@ def run_points(
     tables, fixed_operands, slots, everywhere, memory_count, records, objective, chosen, results, stalls,
 ):  # fmt: skip
     """Simulate points. Writes `results` [points, 4 + units], `stalls` [points, causes] in cycles
-    and, for each product, the plan chosen for the last point in `chosen` [products, 4].
+    and the plan of each product in `chosen` [points, products, 4].
 
     `tables.fixed` [products, 4] are plans that a description gives (-1: none). Boxes, moves, sizes and stages begin
     with those of fixed layouts; there is room behind them for those of products. `seconds` of a fixed box are what a
@@ -258,7 +258,7 @@ def run_points(
             result[STATUS] = _plan(tables, number, searches, records, point, objective, chosen)
             if result[STATUS] != DONE:
                 break
-            box_count, move_count = add_boxes(tables, laid, number, chosen[number], box_count, move_count)
+            box_count, move_count = add_boxes(tables, laid, number, chosen[point, number], box_count, move_count)
         if result[STATUS] != DONE:
             continue
         fill_classes(tables, laid, box_count, fixed_operands, records, point, classes, loads, limit, claims)

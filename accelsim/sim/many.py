@@ -16,12 +16,13 @@ from accelsim.ir import Activity, Graph
 from accelsim.mapping import kernel
 from accelsim.mapping.lower import Lowered
 from accelsim.mapping.plan import check_mapping
-from accelsim.mapping.record import LATENCY_ONLY, Integers
+from accelsim.mapping.record import LATENCY_ONLY, Floats, Integers
 from accelsim.mapping.stage import Stage
 from accelsim.mapping.view import Workload
 from accelsim.results.causes import CAUSES
 from accelsim.sim import batch_kernel as batch
 from accelsim.sim import bulk_kernel as bulk
+from accelsim.sim.chip_events import ChipEvents, event_joules, is_chip
 from accelsim.sim.lowered import alike, obstacle, run_of
 from accelsim.sim.objective import lower
 from accelsim.sim.points import Columns, Group, Points, points_of
@@ -97,11 +98,13 @@ class _Pool:
     def by_recipe(self, recipe: Recipe, group: Group) -> None:
         """Points of a group by the layouts of a recipe; their tiles are searched for each."""
         try:
-            tables = recipe.tables(group.hardware, self.layouts)
+            layouts = recipe.layouts(group.hardware, self.layouts)
+            tables = recipe.tables_of(group.hardware, layouts)
         except AccelsimError as error:
             self.found.fail(group.members, str(error))
             return
-        self._run(BulkGroup(recipe.slots, tables, self.points, group.hardware), group.members)
+        events = ChipEvents(group.hardware, layouts, recipe.times) if is_chip(group.hardware) else None
+        self._run(BulkGroup(recipe.slots, tables, self.points, group.hardware, events), group.members)
 
     def by_lowering(self, workload: Workload, group: Group) -> Lowered | None:
         """Points of a group by as few lowerings as there are ways to decide. Returns one of them."""
@@ -119,6 +122,7 @@ class _Pool:
                 return lowered
             same = alike(lowered, self.points.rates(group.hardware, members), members.size)
             slots, tables = run_of(lowered, group.hardware)
+            self.found.events[members[same]] = event_joules(group.hardware, lowered.stages)
             self._run(BulkGroup(slots, tables, self.points, group.hardware), members[same])
             members = members[~same]
         return lowered
@@ -146,6 +150,7 @@ class BulkResults:
         self.status = np.zeros(count, np.int64)
         self.active = np.zeros((count, units), np.int64)
         self.stalls = np.zeros((count, len(CAUSES)), np.int64)
+        self.events = np.zeros(count)
         self.failure = np.full(count, "", object)
         self.alone = np.full(count, "", object)
         self.done = np.zeros(count, np.bool_)
@@ -202,9 +207,10 @@ class BulkResults:
         units = {name: number for number, name in enumerate(hardware.units)}
         for stage in timing.stages:
             self.active[index, units[stage.unit]] += stage.compute_cycles
+        self.events[index] = event_joules(hardware, timing.stages)
 
     def usage(self) -> _Usage:
-        return _Usage(self.cycles, self.read, self.written, self.active, self.failure == "")
+        return _Usage(self.cycles, self.read, self.written, self.active, self.events, self.failure == "")
 
     def columns(self) -> dict[str, Column]:
         return {
@@ -219,20 +225,27 @@ class BulkResults:
 
 
 class _Usage(NamedTuple):
-    """Cycles, bytes, busy cycles of each unit of each point, and whether it ran."""
+    """Cycles, bytes, busy cycles of each unit, joules of a chip's events of each point, and whether it ran."""
 
     cycles: Integers
     read_bytes: Integers
     written_bytes: Integers
     active: Integers
+    events: Floats
     ran: npt.NDArray[np.bool_]
 
 
 class BulkGroup:
-    """Points with one array and one set of buffers: what they share, and the kernel on some of them."""
+    """Points with one array and one set of buffers: what they share, and the kernel on some of them.
 
-    def __init__(self, slots: Integers, tables: Tables, points: Points, hardware: Hardware) -> None:
+    `events` are those of a chip whose tiles are searched.
+    """
+
+    def __init__(
+        self, slots: Integers, tables: Tables, points: Points, hardware: Hardware, events: ChipEvents | None = None
+    ) -> None:
         self.slots, self.tables, self.points, self.hardware = slots, tables, points, hardware
+        self.events = events
         links = len(hardware.links)
         self.fixed_operands = np.zeros((links, kernel.OPERAND_COLUMNS), np.int64)
         self.fixed_operands[:, kernel.LINK] = np.arange(links)
@@ -249,10 +262,11 @@ class BulkGroup:
         results = np.zeros((size, bulk.STATUS + 1 + len(self.hardware.units)), np.int64)
         stalls = np.zeros((size, len(CAUSES)), np.int64)
         everywhere, buffers = self.hardware.schedule.prefetch == "all", len(self.hardware.memories)
+        chosen = np.broadcast_to(t.fixed, (size, *t.fixed.shape))
         if self.is_fixed():
             batch.run_points(t, self.fixed_operands, self.slots, everywhere, buffers, records, results, stalls)
         else:
-            chosen = np.zeros((t.products.shape[0], 4), np.int64)
+            chosen = np.zeros((size, *t.fixed.shape), np.int64)
             bulk.run_points(
                 t,
                 self.fixed_operands,
@@ -266,3 +280,6 @@ class BulkGroup:
                 stalls,
             )
         found.take(members, results, stalls, records.per_cycle)
+        if self.events is not None:
+            done = results[:, bulk.STATUS] == bulk.DONE
+            found.events[members[done]] = self.events.joules(chosen[done])

@@ -8,15 +8,15 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.cost.energy import Usage, energy
+from accelsim.cost.energy import ACCELERATOR, BOARD, Usage, energy
 from accelsim.cost.limits import clock_demands
 from accelsim.cost.resources import Taken, taken_by
 from accelsim.errors import AccelsimError
-from accelsim.hw.energy import FpgaEnergy
 from accelsim.hw.schema import Hardware
 from accelsim.mapping.lower import Lowered
 from accelsim.mapping.record import Floats, Integers
 from accelsim.mapping.view import Workload
+from accelsim.sim.chip_events import is_chip
 from accelsim.sim.fit import clock_misfit, over_budget
 from accelsim.sim.objective import lower
 from accelsim.sim.points import Points
@@ -26,7 +26,7 @@ Column = npt.NDArray[Any]
 
 
 class Used(Protocol):
-    """What points did: cycles, bytes, busy cycles of each unit, and whether they ran."""
+    """What points did: cycles, bytes, busy cycles of each unit, joules of a chip's events, and whether they ran."""
 
     @property
     def cycles(self) -> Integers: ...
@@ -36,6 +36,8 @@ class Used(Protocol):
     def written_bytes(self) -> Integers: ...
     @property
     def active(self) -> Integers: ...
+    @property
+    def events(self) -> Floats: ...
     @property
     def ran(self) -> npt.NDArray[np.bool_]: ...
 
@@ -49,9 +51,10 @@ def priced(
 ) -> dict[str, Column]:
     """`energy.<scope>` in J, `resources.<kind>`, `fits` and `misfits` for each point; nothing of points that did not
     run. `lowered` is the lowering of the base, `known` those by the values of all that is no rate.
-    Energy of an FPGA is linear in what a run did and, beside that, in its clock; no other designs get a column.
+    Energy is linear in what a run did and, beside that, that of an FPGA in its clock; an FPGA of several clocks gets no
+    column.
     """
-    linear = len(points.base.clocks) == 1 and isinstance(points.base.energy, FpgaEnergy)
+    linear = len(points.base.clocks) == 1 or is_chip(points.base)
     paths = points.paths("layout")  # no rate takes resources, and what a clock exceeds is told point by point
     columns: dict[str, Column] = {
         "fits": np.ones(points.count, np.bool_),
@@ -112,7 +115,7 @@ def _late(points: Points, hardware: Hardware, members: Integers) -> list[tuple[s
 
 
 def _energies(points: Points, used: Used, hardware: Hardware, taken: Taken, members: Integers) -> Mapping[str, Floats]:
-    """Joules by scope: those of a second at its clock, of a busy cycle of each unit, and of a byte each way.
+    """Joules by scope: those of a second at its clock, of a busy cycle of each unit, of a byte each way, and of events.
 
     What the hardware has `taken` does not depend on its clock.
     """
@@ -139,5 +142,7 @@ def _energies(points: Points, used: Used, hardware: Hardware, taken: Taken, memb
         total = total + used.written_bytes[members] * ((written[name] - joules) / byte)
         for number, one in enumerate(units):
             total = total + used.active[members, number] * ((one[name] - joules) / busy)
+        if name in (ACCELERATOR, BOARD):
+            total = total + used.events[members]
         found[name] = total
     return found

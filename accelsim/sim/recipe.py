@@ -19,7 +19,7 @@ from accelsim.hw.unit import HostUnit, SpatialUnit
 from accelsim.mapping import kernel
 from accelsim.mapping.context import Context, Laid
 from accelsim.mapping.dataflows.depthwise import is_depthwise
-from accelsim.mapping.dataflows.product import ROLES, product_on, product_record
+from accelsim.mapping.dataflows.product import ROLES, Product, product_on, product_record
 from accelsim.mapping.dataflows.systolic import fixed_record
 from accelsim.mapping.layout import lay_out
 from accelsim.mapping.lower import Lowered
@@ -28,6 +28,7 @@ from accelsim.mapping.stage import Stage
 from accelsim.mapping.view import Workload
 from accelsim.results.causes import CAUSES
 from accelsim.sim import bulk_kernel as bulk
+from accelsim.sim.chip_events import Layout
 
 
 class Tables(NamedTuple):
@@ -64,25 +65,44 @@ class Recipe:
     slots: Integers
 
     def tables(self, hardware: Hardware, known: dict[Hashable, tuple[Stage, ...]]) -> Tables:
-        """The frame on a hardware. `known` keeps layouts that do not depend on what changed since the last one.
+        """The frame on a hardware, as `layouts` tells."""
+        return self.tables_of(hardware, self.layouts(hardware, known))
+
+    def layouts(self, hardware: Hardware, known: dict[Hashable, tuple[Stage, ...]]) -> list[Layout]:
+        """The distinct layouts on a hardware. `known` keeps those that nothing concerns that changed since the last.
 
         Raises what laying out raises.
         """
         context = Context(self.workload, hardware, renamed=dict(self.lowered.context.renamed))
-        units, buffers = list(hardware.units), list(hardware.memories)
-        found = Collected(context.record)
+        found: list[Layout] = []
         for laid in self.laid:
             product = _searched(context, laid)
             if product is not None:
-                unit = hardware.units[laid.unit]
-                memories = [buffers.index(unit.held[role]) for role in ROLES]
-                found.add_product(product_record(product), fixed_record(product), units.index(laid.unit), memories)
+                found.append(product)
                 continue
             parts = _parts_of(hardware, laid.unit)
             key = (laid.key, *map(id, parts))
             if key not in known:
                 known[key] = lay_out(context, laid.unit, laid.node, laid.nests)
-            found.add_stages(known[key], units, buffers)
+            found.append(known[key])
+        return found
+
+    @property
+    def times(self) -> list[int]:
+        """How often each layout is there."""
+        found: list[int] = np.bincount(self.slots[:, bulk.LAYOUT], minlength=len(self.laid)).tolist()
+        return found
+
+    def tables_of(self, hardware: Hardware, layouts: Sequence[Layout]) -> Tables:
+        """The frame as the kernels read it."""
+        units, buffers = list(hardware.units), list(hardware.memories)
+        found = Collected(Record(hardware))
+        for layout in layouts:
+            if isinstance(layout, Product):
+                memories = [buffers.index(layout.unit.held[role]) for role in ROLES]
+                found.add_product(product_record(layout), fixed_record(layout), units.index(layout.name), memories)
+            else:
+                found.add_stages(layout, units, buffers)
         return found.tables()
 
 

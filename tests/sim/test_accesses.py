@@ -43,6 +43,12 @@ def test_an_output_stationary_array_reads_both_factors_and_writes_sums_once() ->
     assert bits["accumulator"] == 2 * 32 * 32 * 8
 
 
+def test_results_that_stay_in_the_array_are_written_once_a_round_whatever_its_tiles() -> None:
+    hardware = load_hardware("gemmini-16x16", {"units.mesh.dataflow": "output-stationary"})
+    kept = _stage(inner=5, streams=(), stores=(Transfer("bus", True, 32 * 32, 64, "linear.y"),))
+    assert buffer_bits([kept], hardware)["accumulator"] == 2 * 32 * 32 * 8
+
+
 def test_accesses_grow_with_the_tiles_and_nothing_is_counted_where_nothing_moves() -> None:
     hardware = load_hardware("gemmini-16x16")
     one, two = (buffer_bits([_stage(outer=n, macs=n * MACS)], hardware) for n in (1, 2))

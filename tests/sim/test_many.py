@@ -99,6 +99,24 @@ def test_random_rates_of_other_designs_are_those_of_simulating_each(graph, activ
     assert all(_assert_equal(graph, activity, points.hardware(index), found, index) for index in range(points.count))
 
 
+@pytest.mark.parametrize("name", ["gemmini-16x16", "tpu-v1-like", "nvdla-small-like", "eyeriss"])
+def test_points_of_a_chip_are_charged_for_what_each_did(graph, activity, name: str) -> None:
+    hardware, draw = load_hardware(name), random.Random(11)
+    dram = next(memory for memory, part in hardware.memories.items() if part.kind == "dram")
+    columns = {
+        f"memories.{dram}.bandwidth": np.array([draw.uniform(1e9, 4e10) for _ in range(8)]),
+        f"clocks.{next(iter(hardware.clocks))}.frequency": np.array([draw.randint(1, 10) * 1e8 for _ in range(8)]),
+    }
+    array = next((unit for unit, part in hardware.units.items() if part.kind == "systolic"), None)
+    if array is not None:
+        columns[f"units.{array}.rows"] = np.array([draw.choice([8, 16, 32]) for _ in range(8)])
+    found = simulate_many(graph, hardware, columns, activity=activity, threads=2)
+    points = points_of(hardware, columns)
+    assert all(_assert_equal(graph, activity, points.hardware(index), found, index) for index in range(points.count))
+    assert (found["energy.accelerator_dynamic"] > 0).all()
+    assert (found["resources.area_mm2"] > 0).all()
+
+
 def test_tiles_that_a_description_fixes_stay_as_they_are(graph, activity) -> None:
     hardware = load_hardware("systolic-32", {"mapping": {"*qkv": {"main": {"rows": 40, "outputs": 64, "reduce": 96}}}})
     columns = _columns(SHARED, 12, seed=3)

@@ -34,7 +34,15 @@ def systolic_stages(
         return depthwise_stages(context, name, unit, node, nests)
     product = product_on(context, name, unit, node, nests)
     problem, record = problem_of(product), product_record(product)
-    plan = _plan(product, problem, record)
+    return _stages(product, problem, record, _plan(product, problem, record))
+
+
+def planned_stages(product: Product, plan: Sequence[int]) -> tuple[Stage, ...]:
+    """The stages of a product whose plan the kernels have chosen: sizes along the three loops, and the operand held."""
+    return _stages(product, problem_of(product), product_record(product), _read(plan))
+
+
+def _stages(product: Product, problem: Problem, record: ProductRecord, plan: Plan) -> tuple[Stage, ...]:
     cut = cut_of(problem, plan, product.array.buffers)
     found = record.boxes((*(plan.tile[axis] for axis in LOOPS), ROLES.index(plan.held)))
     moves = list(zip(found.moves.tolist(), found.sizes.tolist(), strict=True))
@@ -57,7 +65,12 @@ def _plan(product: Product, problem: Problem, record: ProductRecord) -> Plan:
             "cycles, as 64-bit times hold",
             f"use a larger units.{product.name}.rows or a smaller model",
         )
-    return Plan(dict(zip(LOOPS, best[:3], strict=True)), ROLES[best[3]])
+    return _read(best)
+
+
+def _read(plan: Sequence[int]) -> Plan:
+    """A plan as the kernels write it."""
+    return Plan(dict(zip(LOOPS, plan[:3], strict=True)), ROLES[plan[3]])
 
 
 def fixed_record(product: Product) -> tuple[int, int, int, int]:
