@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainSerializer, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationError
 
 from accelsim.hw.document import ConfigError, Document
 from accelsim.hw.located import Registry, located
@@ -33,6 +33,11 @@ class ModelChoice(Part):
     tasks: tuple[str, ...] = ()
     arguments: Frozen = FrozenMap()
     batch: int | None = Field(default=None, ge=1)
+
+
+def _named(given: object) -> object:
+    """A name by itself is a model with nothing to vary."""
+    return {"model": given} if isinstance(given, str) else given
 
 
 class Measured(Part):
@@ -97,15 +102,15 @@ Strategy = Annotated[Grid | Random | Search, Field(discriminator="kind")]
 class SweepSpec(Part):
     """A sweep file.
 
-    Points are the product of models (with tasks and arguments), hardware, `settings.grid` and `settings.zip`, less
-    those that a condition of `where` leaves out. Formats are settings too: `precision.weight: [int8, int4]`. `where`
-    reads settings, `limits` reads results. `objectives` are columns of results, or of `accuracy`. `part_points` is how
-    many points one part of the store holds at most.
+    Points are the product of models (with tasks and arguments; a name alone is a model with nothing to vary), hardware,
+    `settings.grid` and `settings.zip`, less those that a condition of `where` leaves out. Formats are settings too:
+    `precision.weight: [int8, int4]`. `where` reads settings, `limits` reads results. `objectives` are columns of
+    results, or of `accuracy`. `part_points` is how many points one part of the store holds at most.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     title: str = ""
-    models: tuple[ModelChoice, ...] = Field(min_length=1)
+    models: tuple[Annotated[ModelChoice, BeforeValidator(_named)], ...] = Field(min_length=1)
     hardware: tuple[str, ...] = Field(min_length=1)
     settings: Settings = Settings()
     activity: str = "uniform"

@@ -27,6 +27,15 @@ def test_points_are_the_product_and_the_last_axis_is_fastest(sweep_file: Path) -
     assert columns["memories.ddr.bandwidth"][[0, -1]].tolist() == [2e9, 12e9]
 
 
+def test_a_name_alone_is_a_model_with_nothing_to_vary() -> None:
+    short, long = (
+        spec_of(f"name: a\nmodels: [{model}]\nhardware: [systolic-16]\n") for model in ("resnet18", "{model: resnet18}")
+    )
+    assert short.models == long.models
+    with pytest.raises(ConfigError, match=r"s.yaml:2:10: models.0: expected a mapping of fields, found 18"):
+        spec_of("name: a\nmodels: [18]\nhardware: [x]\n")
+
+
 def test_where_leaves_points_out(sweep_file: Path) -> None:
     space = space_of(load_sweep(sweep_file))
     kept = space.kept(0, np.arange(space.inner))
