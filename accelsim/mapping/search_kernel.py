@@ -23,6 +23,7 @@ use_kernel_cache()
 import numpy as np  # noqa: E402
 from numba import njit  # noqa: E402
 
+from accelsim.mapping.borrow_kernel import borrowed, keep_alive  # noqa: E402
 from accelsim.mapping.bound_kernel import (  # noqa: E402
     least_ends,
     least_ticks,
@@ -156,11 +157,11 @@ def _keep(product, weights, cuts, traffic, found, count, limit, scores):
 
 
 @_compiled
-def _time(product, operands, epilogue, links, drams, tick_hz, weights, table, count, most, best, plans):
+def _time(product, operands, epilogue, links, drams, tick_hz, weights, table, count, most, best, plans, plan):
     """Time candidates in the order of their bounds, `most` of them, until no bound is below the limit. For each operand
-    held, `best` [3, 3] are score, bytes and ticks of its best plan so far, `plans` [3, 4] that plan."""
+    held, `best` [3, 3] are score, bytes and ticks of its best plan so far, `plans` [3, 4] that plan; `plan` [4] is
+    scratch."""
     cuts, found, scores = table.cuts, table.found, table.scores
-    plan = np.empty(4, np.int64)
     for _ in range(min(count, most)):
         index = 0
         for other in range(1, count):
@@ -199,35 +200,43 @@ def _winner(best):
 
 @_compiled
 def search_in(table, product, operands, epilogue, links, drams, tick_hz, weights, plan):
-    """`search` in a table that other searches may have used."""
+    """`search` in a table that other searches may have used. Returns `NO_TILE`, `TOO_LONG` or the ticks of the plan."""
     grain = np.empty((3, 2), np.int64)
     grains(product, grain)
     if not fits(product, grain, np.ones(3, np.int64)):
         return NO_TILE
+    traffic = traffic_of(product, operands, links, drams, tick_hz)
+    work = (grain, traffic, np.full((3, 3), np.inf), np.empty((3, 4), np.int64), np.full(3, np.inf))
+    ticks = _search(*borrowed((table, product, operands, epilogue, links, drams, tick_hz, weights, plan, work)))
+    keep_alive(work)
+    return ticks
+
+
+@_compiled
+def _search(table, product, operands, epilogue, links, drams, tick_hz, weights, plan, work):
+    """`refined` of what it works in is the score of the plan of each operand held whose neighbours were looked at."""
+    grain, traffic, best, plans, refined = work
     cuts, pairs, pair_scores, found, scores, _ = table
     world, what = (product, operands, epilogue, links, drams, tick_hz, weights), (product, weights, cuts)
-    traffic = traffic_of(product, operands, links, drams, tick_hz)
-    best, plans = np.full((3, 3), np.inf), np.empty((3, 4), np.int64)
     ends = list_cuts(product, grain, cuts)
     pair_count = list_pairs(product, cuts, ends, pairs)
     start = _score_pairs(*what, traffic, pairs, pair_count, pair_scores)
     count = add_pair(product, ends, pairs[start], found, 0)
     count = _keep(*what, traffic, found, count, np.inf, scores)
-    _time(*world, table, count, 1, best, plans)
+    _time(*world, table, count, 1, best, plans, plan)
     count, limit = 0, _limit(best)
     for pair in range(pair_count):
         if pair_scores[pair] < limit:
             count = add_pair(product, ends, pairs[pair], found, count)
     count = _keep(*what, traffic, found, count, limit, scores)
-    _time(*world, table, count, _TIMED, best, plans)
-    refined = np.full(3, np.inf)  # the score of the plan of each operand held whose neighbours were looked at
+    _time(*world, table, count, _TIMED, best, plans, plan)
     for turn in range(_ROUNDS):
         held = turn % 3
         if best[held, 0] < refined[held] and best[held, 0] <= _CLOSE * best[_winner(best), 0]:
             refined[held] = best[held, 0]
             count = list_neighbours(product, grain, plans[held], cuts, found)
             count = _keep(*what, traffic, found, count, _limit(best), scores)
-            _time(*world, table, count, _TIMED, best, plans)
+            _time(*world, table, count, _TIMED, best, plans, plan)
     held = _winner(best)
     if best[held, 0] == np.inf:
         return TOO_LONG

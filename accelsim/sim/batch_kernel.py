@@ -19,6 +19,7 @@ from numba import njit  # noqa: E402
 
 from accelsim.mapping import kernel as mapping  # noqa: E402
 from accelsim.mapping import timeline_kernel as kernel  # noqa: E402
+from accelsim.mapping.borrow_kernel import borrowed, keep_alive  # noqa: E402
 from accelsim.sim import bulk_kernel as bulk  # noqa: E402
 from accelsim.sim import lockstep_kernel as lockstep  # noqa: E402
 from accelsim.sim import lockstep_sequence_kernel as lockstep_sequences  # noqa: E402
@@ -203,6 +204,14 @@ def run_points(tables, fixed_operands, slots, everywhere, memory_count, records,
         np.zeros(POINTS),
         np.zeros((kernel.CAUSE_COUNT, POINTS), np.int64),
     )
+    lent = (laid, sequence, batch, memory, work)
+    _run_batches(*borrowed((tables, box_count, fixed_operands, records, length, results, stalls)), borrowed(lent))
+    keep_alive(lent)
+
+
+@_compiled
+def _run_batches(tables, box_count, fixed_operands, records, length, results, stalls, lent):
+    laid, sequence, batch, memory, work = lent
     first = alone = 0  # the next point, and up to which points run one by one
     while first < results.shape[0]:
         points = 1 if first < alone else min(POINTS, results.shape[0] - first)

@@ -29,6 +29,7 @@ from numba import njit  # noqa: E402
 from accelsim.mapping import kernel as mapping  # noqa: E402
 from accelsim.mapping import search_kernel  # noqa: E402
 from accelsim.mapping import timeline_kernel as kernel  # noqa: E402
+from accelsim.mapping.borrow_kernel import borrowed, keep_alive  # noqa: E402
 from accelsim.mapping.plan_kernel import fill_row  # noqa: E402
 from accelsim.sim import sequence_kernel as sequences  # noqa: E402
 
@@ -241,14 +242,27 @@ def run_points(
     nodes.
     """
     box_room, servers = tables.boxes.shape[0], 2 * records.links.shape[1] + records.drams.shape[1]
-    most, (first_box, first_move) = most_rows(tables, slots), fixed_boxes(tables)
-    classes, laid = sequences.new_classes(2 * box_room, servers), new_laid(tables)
-    claims, loads, limit = np.zeros((5, servers), np.int64), np.zeros(box_room, np.int64), np.zeros(box_room)
-    sequence, memory = sequences.new_sequence(most), sequences.new_memory(most, servers)
-    row_scratch = new_row_scratch(most, 2 * box_room, slots.shape[0], memory_count)
-    scratch, free = kernel.new_scratch(servers), np.zeros(servers, np.int64)
-    times, causes = np.zeros(kernel.TIMES, np.int64), np.zeros(kernel.CAUSE_COUNT, np.int64)
-    searches = search_kernel.new_table(tables.operands.shape[1], servers)
+    most = most_rows(tables, slots)
+    work = (
+        sequences.new_classes(2 * box_room, servers), new_laid(tables), np.zeros((5, servers), np.int64),
+        np.zeros(box_room, np.int64), np.zeros(box_room), sequences.new_sequence(most),
+        sequences.new_memory(most, servers), new_row_scratch(most, 2 * box_room, slots.shape[0], memory_count),
+        kernel.new_scratch(servers), np.zeros(servers, np.int64), np.zeros(kernel.TIMES, np.int64),
+        np.zeros(kernel.CAUSE_COUNT, np.int64), search_kernel.new_table(tables.operands.shape[1], servers),
+    )  # fmt: skip
+    _run_points(
+        *borrowed((tables, fixed_operands, slots, everywhere, memory_count, records, objective, chosen, results)),
+        borrowed(stalls), borrowed(work),
+    )  # fmt: skip
+    keep_alive(work)
+
+
+@_compiled
+def _run_points(
+    tables, fixed_operands, slots, everywhere, memory_count, records, objective, chosen, results, stalls, work,
+):  # fmt: skip
+    classes, laid, claims, loads, limit, sequence, memory, row_scratch, scratch, free, times, causes, searches = work
+    first_box, first_move = fixed_boxes(tables)
     for point in range(results.shape[0]):
         result = results[point]
         result[:] = 0
