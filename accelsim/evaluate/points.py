@@ -49,6 +49,8 @@ class PointEvaluator:
     """A model on a hardware, ready for any values of its settings.
 
     `named` is what `hardware` was loaded by. A model or a hardware that cannot do it is a failure of every point.
+    `intervals`: the interval of frames on several instances, and so their throughput, is worked out point by point, a
+    hundred times slower than all else; without it their throughput is missing.
     Raises InputError for what is unknown.
     """
 
@@ -62,8 +64,9 @@ class PointEvaluator:
         arguments: Mapping[str, Any],
         batch: int | None,
         activity: str,
+        intervals: bool = False,
     ) -> None:
-        self.hardware = hardware
+        self.hardware, self._intervals = hardware, intervals
         self.task = task or ""
         self._name = named
         self._numbers = frozenset(path for path, _ in self.hardware.quantities())
@@ -119,6 +122,8 @@ class PointEvaluator:
             _fail(found, members, str(error))
             return
         single = np.broadcast_to(numbers.get("instances", hardware.instances.value) == 1, many["cycles"].shape)
+        if self._intervals and not single.all():
+            many = {**many, "initiation_interval_s": self._interval_column(many, hardware, numbers, single)}
         for name, column in _columns(many, single).items():
             found[name][members] = column
         for text, own in _by_text(many["failure"]):
@@ -129,6 +134,16 @@ class PointEvaluator:
                 point = hardware.with_values({path: column[unfit[0]].item() for path, column in numbers.items()})
                 found["failure"][members[unfit]] = text
                 found["levers"][members[unfit]] = self._levers_of_misfits(point)
+
+    def _interval_column(
+        self, many: Mapping[str, Column], hardware: Hardware, numbers: Mapping[str, Column], single: Column
+    ) -> Column:
+        """Seconds between frames; of one instance the latency."""
+        found = np.array(many["latency_s"], np.float64)
+        for index in np.flatnonzero(~single & (many["failure"].astype(object) == "")).tolist():
+            point = hardware.with_values({path: column[index].item() for path, column in numbers.items()})
+            found[index] = time_frames([self._frame], point).interval_s
+        return found
 
     def _levers_of_misfits(self, hardware: Hardware) -> str:
         """What would make a design fit that can be timed: of the first of all points with the same misfits."""

@@ -23,6 +23,7 @@ from accelsim.sweep.spec import Random, Search, SweepSpec
 if TYPE_CHECKING:
     import pyarrow
 
+_THROUGHPUT = "throughput_per_s"
 _READY = 8
 """Models on hardware that are kept loaded at a time."""
 
@@ -148,6 +149,7 @@ class Parts:
                 arguments=dict(group.arguments),
                 batch=group.batch,
                 activity=self.spec.activity,
+                intervals=any(_THROUGHPUT in asked for asked in (*self.spec.objectives, *self.spec.limits)),
             )
         return self._evaluators[number]
 

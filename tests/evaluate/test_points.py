@@ -21,10 +21,16 @@ def topology(tmp_path: Path) -> Path:
     return path
 
 
-def evaluator(topology: Path, hardware: str = "systolic-16") -> PointEvaluator:
-    described = hardware_for(hardware)
+def evaluator(topology: Path, hardware: str = "systolic-16", *, intervals: bool = False) -> PointEvaluator:
     return PointEvaluator(
-        str(topology), described, named=hardware, task=None, arguments={}, batch=None, activity="uniform"
+        str(topology),
+        hardware_for(hardware),
+        named=hardware,
+        task=None,
+        arguments={},
+        batch=None,
+        activity="uniform",
+        intervals=intervals,
     )
 
 
@@ -38,6 +44,18 @@ def test_points_that_differ_in_words_alone_are_what_simulate_says(topology: Path
         assert found["throughput_per_s"][row] == pytest.approx(one.throughput_per_s)
         assert found["energy_j"][row] == pytest.approx(one.energy_j)
     assert found["cycles"][0] > found["cycles"][1]
+
+
+def test_the_throughput_of_several_instances_is_there_where_it_is_asked_for(topology: Path) -> None:
+    bandwidth = [4, 4, 1]
+    settings = {"instances": np.array([1, 3, 2]), "memories.ddr.bandwidth": np.array(bandwidth) * 1e9}
+    found = evaluator(topology, intervals=True).columns(settings, 3, threads=1)
+    for row in range(3):
+        values = {"instances": int(settings["instances"][row]), "memories.ddr.bandwidth": f"{bandwidth[row]} GB/s"}
+        alone = simulate_spec(str(topology), "systolic-16", overrides=values, allow_unfit=True)
+        assert found["throughput_per_s"][row] == pytest.approx(alone.throughput_per_s)
+    rest = evaluator(topology).columns(settings, 3, threads=1)
+    assert np.isnan(rest["throughput_per_s"]).tolist() == [False, True, True]
 
 
 def test_words_that_no_hardware_takes_are_failures(topology: Path) -> None:
