@@ -53,6 +53,10 @@ PEERS: Mapping[str, Peer] = {
 }
 
 
+IN_DOUBLE = Peer("torch in float64", "accelsim.evaluate.torch_double", ("torch",), "torch")
+"""No engine to compare with: it tells how far rounding alone takes PyTorch's own outputs."""
+
+
 @dataclass(frozen=True)
 class PeerResult:
     """What a peer computed for one input: the model's outputs, and tensors of the graph by name."""

@@ -44,12 +44,14 @@ class EquivalenceEntry:
 class Equivalence:
     """Comparison with other engines.
 
-    `inputs_differ`: two different inputs gave different outputs in every engine.
+    `inputs_differ`: two different inputs gave different outputs in every engine. `rounding` is how far PyTorch's own
+    outputs are from those it gives in float64, where that decided the tolerance.
     """
 
     entries: tuple[EquivalenceEntry, ...]
     inputs_differ: bool
     tolerance: float = 1e-4
+    rounding: float | None = None
 
     @property
     def ok(self) -> bool:
@@ -72,7 +74,11 @@ def equivalence_to_json(equivalence: Equivalence) -> dict[str, Any]:
     """By engine: {'torch': {'max_abs_err': ..., 'ok': ...}}; what holds for all engines is repeated in
     each.
     """
-    shared = {"tolerance": equivalence.tolerance, "inputs_differ": equivalence.inputs_differ}
+    shared = {
+        "tolerance": equivalence.tolerance,
+        "inputs_differ": equivalence.inputs_differ,
+        "rounding": equivalence.rounding,
+    }
     return {entry.engine: encode(entry) | shared for entry in equivalence.entries}
 
 
@@ -80,8 +86,10 @@ def equivalence_from_json(record: dict[str, Any]) -> dict[str, Any]:
     entries = [dict(entry) for entry in record.values()]
     tolerances = [entry.pop("tolerance") for entry in entries]
     differing = [entry.pop("inputs_differ") for entry in entries]
+    roundings = [entry.pop("rounding", None) for entry in entries]
     return {
         "entries": entries,
         "inputs_differ": all(differing),
         "tolerance": tolerances[0] if tolerances else 0.0,
+        "rounding": roundings[0] if roundings else None,
     }

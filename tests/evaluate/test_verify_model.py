@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from accelsim.errors import AccelsimError, InputError
+from accelsim.evaluate import verify
 from accelsim.evaluate.verify import compares_nodes, verify_model
 from accelsim.frontends.catalogue import LoadedModel, load_model
 from accelsim.results.equivalence import Equivalence, EquivalenceEntry
@@ -66,6 +67,35 @@ def test_the_steps_are_told(cached: pytest.MonkeyPatch) -> None:
         "comparing with torch",
         "comparing with onnxruntime",
     ]
+
+
+def test_outputs_that_leave_the_tolerance_are_judged_by_what_rounding_does_to_torch(
+    cached: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "TOLERANCE", 1e-9)
+    loaded = tiny()
+    result = verify_model(loaded)
+    assert result.ok
+    assert result.rounding is not None
+    assert 1e-9 < result.rounding < 1e-5
+    assert result.tolerance == pytest.approx(3 * result.rounding)
+    name = "encoder.blocks.0.ffn.0.bias"
+    wrong = verify_model(with_parameter(loaded, name, loaded.graph.parameter(name) + 0.01), against=["torch"])
+    assert not wrong.ok
+    assert wrong.rounding == pytest.approx(result.rounding)
+    told = verify_model(loaded, tolerance=1e-9)
+    assert not told.ok
+    assert told.rounding is None
+
+
+def test_what_rounding_allows_ends_at_a_thousandth(cached: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "TOLERANCE", 1e-9)
+    monkeypatch.setattr(verify, "_rounding", lambda *_: 0.5)
+    loaded = tiny()
+    name = "encoder.blocks.0.ffn.0.bias"
+    wrong = verify_model(with_parameter(loaded, name, loaded.graph.parameter(name) + 0.5))
+    assert wrong.tolerance == 1e-3
+    assert not wrong.ok
 
 
 def test_exact_ties_go_to_the_lower_expert_in_every_engine(cached: pytest.MonkeyPatch) -> None:

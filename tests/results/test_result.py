@@ -34,6 +34,13 @@ def test_json_round_trip_keeps_everything_but_the_events() -> None:
     assert Result.from_json(json.loads(result.dumps())) == replace(result, events=())
 
 
+def test_json_round_trip_keeps_what_rounding_allowed() -> None:
+    result = replace(sample_result(), events=())
+    assert result.equivalence is not None
+    judged = replace(result, equivalence=replace(result.equivalence, tolerance=8.4e-4, rounding=2.8e-4))
+    assert Result.from_json(json.loads(judged.dumps())) == judged
+
+
 def test_json_round_trip_keeps_absent_parts_absent() -> None:
     result = replace(sample_result(), equivalence=None, executor=None, power_w=None, events=())
     assert Result.from_json(json.loads(result.dumps())) == result
