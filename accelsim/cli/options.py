@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+TOPOLOGY = ".csv"
 ASSUMPTIONS = ("uniform", "skewed", "concentrated", "worst-case")
 """Activities that need no execution; a file gives one that was recorded or published."""
 
 
 def _known_model(context: click.Context, _: click.Parameter, name: str) -> str:
-    """Raises InputError for a plain name that no model has, before anything is imported that may have to compile."""
+    """Raises InputError for what is no model, before anything is imported that may have to compile."""
     from accelsim.frontends.modelspec import find_model
 
-    if not context.resilient_parsing and ":" not in name and not Path(name).suffix:
+    if not context.resilient_parsing and not name.endswith(TOPOLOGY):
         find_model(name)
     return name
 

@@ -131,7 +131,7 @@ class PointEvaluator:
         for text, own in _by_text(many["misfits"]):
             unfit = own[many["failure"][own] == ""]
             if unfit.size:
-                point = hardware.with_values({path: column[unfit[0]].item() for path, column in numbers.items()})
+                point = _point(hardware, numbers, int(unfit[0]))
                 found["failure"][members[unfit]] = text
                 found["levers"][members[unfit]] = self._levers_of_misfits(point)
 
@@ -141,8 +141,7 @@ class PointEvaluator:
         """Seconds between frames; of one instance the latency."""
         found = np.array(many["latency_s"], np.float64)
         for index in np.flatnonzero(~single & (many["failure"].astype(object) == "")).tolist():
-            point = hardware.with_values({path: column[index].item() for path, column in numbers.items()})
-            found[index] = time_frames([self._frame], point).interval_s
+            found[index] = time_frames([self._frame], _point(hardware, numbers, index)).interval_s
         return found
 
     def _levers_of_misfits(self, hardware: Hardware) -> str:
@@ -152,6 +151,10 @@ class PointEvaluator:
         except AccelsimError:
             return ""
         return _joined(lever for failure in misfits for lever in failure.levers)
+
+
+def _point(hardware: Hardware, numbers: Mapping[str, Column], index: int) -> Hardware:
+    return hardware.with_values({path: column[index].item() for path, column in numbers.items()})
 
 
 def precision_of(hardware: Hardware) -> str:

@@ -29,9 +29,7 @@ def is_chip(hardware: Hardware) -> bool:
 
 
 def event_joules(hardware: Hardware, stages: Iterable[Stage], taken: Taken | None = None) -> float:
-    """Joules of the products, function values and accesses of stages; 0 for what is no chip."""
-    if not is_chip(hardware):
-        return 0.0
+    """Joules of the products, function values and accesses of stages on a chip."""
     known = tuple(stages)
     usage = Usage(0.0, {}, 0, 0, operations(known), buffer_bits(known, hardware))
     return energy(hardware, usage, taken).scopes[ACCELERATOR].value
@@ -46,7 +44,7 @@ class ChipEvents:
         self.products = [(layout, count) for layout, count in pairs if isinstance(layout, Product)]
         fixed = [(stages, count) for stages, count in pairs if not isinstance(stages, Product)]
         self.fixed = sum(count * event_joules(hardware, stages, self.taken) for stages, count in fixed)
-        self.known: dict[tuple[int, ...], float] = {}
+        self.known: dict[tuple[int, ...], float] = {}  # threads may find the same plan at once: the same joules
 
     def joules(self, chosen: Integers) -> Floats:
         """[points] from the plans of each product, [points, products, 4]."""

@@ -60,7 +60,7 @@ def simulate_many(
     points = points_of(hardware, columns)
     frame = Frame(graph.meta.get("task", ""), graph, activity)
     workload = workload_of(frame, points.base)
-    found = BulkResults(points, progress)
+    found = BulkResults(points, progress, charged=costs and is_chip(points.base))
     recipe = _recipe(workload, points.base)
     known: dict[tuple[float, ...], Lowered | None] = {}
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
@@ -103,7 +103,7 @@ class _Pool:
         except AccelsimError as error:
             self.found.fail(group.members, str(error))
             return
-        events = ChipEvents(group.hardware, layouts, recipe.times) if is_chip(group.hardware) else None
+        events = ChipEvents(group.hardware, layouts, recipe.times) if self.found.charged else None
         self._run(BulkGroup(recipe.slots, tables, self.points, group.hardware, events), group.members)
 
     def by_lowering(self, workload: Workload, group: Group) -> Lowered | None:
@@ -122,7 +122,8 @@ class _Pool:
                 return lowered
             same = alike(lowered, self.points.rates(group.hardware, members), members.size)
             slots, tables = run_of(lowered, group.hardware)
-            self.found.events[members[same]] = event_joules(group.hardware, lowered.stages)
+            if self.found.charged:
+                self.found.events[members[same]] = event_joules(group.hardware, lowered.stages)
             self._run(BulkGroup(slots, tables, self.points, group.hardware), members[same])
             members = members[~same]
         return lowered
@@ -139,10 +140,10 @@ class _Pool:
 
 
 class BulkResults:
-    """What points give, as it is found."""
+    """What points give, as it is found; `charged`: with the joules of a chip's events."""
 
-    def __init__(self, points: Points, progress: Progress | None = None) -> None:
-        self.points, self.progress = points, progress
+    def __init__(self, points: Points, progress: Progress | None = None, *, charged: bool = False) -> None:
+        self.points, self.progress, self.charged = points, progress, charged
         count, units = points.count, len(points.base.units)
         self.ticks = np.zeros(count, np.int64)
         self.cycles = np.zeros(count, np.int64)
@@ -207,7 +208,8 @@ class BulkResults:
         units = {name: number for number, name in enumerate(hardware.units)}
         for stage in timing.stages:
             self.active[index, units[stage.unit]] += stage.compute_cycles
-        self.events[index] = event_joules(hardware, timing.stages)
+        if self.charged:
+            self.events[index] = event_joules(hardware, timing.stages)
 
     def usage(self) -> _Usage:
         return _Usage(self.cycles, self.read, self.written, self.active, self.events, self.failure == "")

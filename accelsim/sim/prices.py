@@ -119,7 +119,7 @@ def _energies(points: Points, used: Used, hardware: Hardware, taken: Taken, memb
 
     What the hardware has `taken` does not depend on its clock.
     """
-    clock = next(iter(hardware.clocks))
+    clock = next(iter(hardware.clocks))  # of a chip no energy depends on any: events and seconds are charged
     base_hz = hardware.clock_hz
     double = hardware.with_values({f"clocks.{clock}.frequency": 2 * base_hz})
 

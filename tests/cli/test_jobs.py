@@ -53,7 +53,7 @@ def test_run_passes_its_options_on(run: Run, api: FakeApi) -> None:
 
 def test_a_shape_that_is_no_shape_is_a_usage_error(run: Run, api: FakeApi) -> None:
     for word in ("tokens", "tokens=", "=3", "tokens=a", "tokens=3x"):
-        code, _, err = run("simulate", "m.onnx", "systolic-32", "--shape", word)
+        code, _, err = run("simulate", "resnet18", "systolic-32", "--shape", word)
         assert code == 2
         assert "is not NAME=SIZE" in err
 

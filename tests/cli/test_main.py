@@ -139,6 +139,8 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         (["run", "resnet18", "systolic-23"], "no hardware is called 'systolic-23' -- did you mean 'systolic-32'?"),
         (["show", "plan", "resnet81", "systolic-32"], "'resnet81' is not a model"),
         (["verify", "resnet81"], "'resnet81' is not a model"),
+        (["verify", "absent.onnx"], "absent.onnx: no such file"),
+        (["simulate", "absent.py:build", "systolic-32"], "absent.py: no such file"),
         (["calibrate", "systolic-23", "rows.csv", "--free", "a"], "no hardware is called 'systolic-23'"),
     ],
 )

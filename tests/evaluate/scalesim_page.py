@@ -9,32 +9,40 @@ from accelsim.evaluate.scalesim.stalls import Case, Ours, Theirs
 
 HEADING = """# Stalls of SCALE-Sim and ours
 
-SCALE-Sim 3.0.0 and accelsim agree on every cycle of an array that never waits, and on every access to SRAM. They
-differ where bandwidth is limited, because they fill their buffers differently. `accelsim validate scalesim` takes the
-peer's bookkeeping over and is equal to it, DRAM counts and stalls included; and it puts the same layers through our own
-timeline, on the same array, with the same buffers and ports (`accelsim/evaluate/scalesim/array.yaml`). This page lists
-why the two differ (`python -m tests.evaluate.scalesim_page`); `--format csv` has the same for rows of your own.
+The fold formulas of accelsim give every cycle, utilisation and SRAM access that SCALE-Sim 3.0.0 reports where its array
+never waits (with its three slips as a setting). Where bandwidth is limited the two differ, because they fill their
+buffers differently. `accelsim validate scalesim` takes the peer's bookkeeping over and is equal to it, DRAM counts and
+stalls included; and it puts the same layers through our own timeline, on the same array, with buffers of as many words
+and ports as wide (`accelsim/evaluate/scalesim/array.yaml`; a word of our ofmap buffer is a sum of 32 bit, which leaves
+as 8 bit). This page lists why the two differ (`python -m tests.evaluate.scalesim_page`); the notes of `--format csv`
+have the same for rows of your own.
 
-Why the peer waits longer:
+What the peer waits for:
 
-- **counted twice**: version 3.0.0 adds each wait for a refill two times.
 - **ifmap, filter**: half of a buffer is a window on a ring of what was fetched. A word outside of it moves the ring on,
   half a buffer at a time, until it comes by again. Where an operand is used again by later folds, or in another order
-  than it was fetched, all of it is read anew: `words read` goes far beyond the sizes of the operands. Ours holds the
-  operand whose reuse saves most, cuts tiles that fit, and reads nothing twice in between.
-- **ofmap**: weight- and input-stationary folds write their partial sums out, one set for each fold of the reduction,
-  and never read them back. Ours adds in the accumulators; where those are too small it writes sums of 32 bit and reads
-  them back.
+  than it was fetched, all of it is read anew, and `words read` goes far beyond the sizes of the operands. Ours cuts
+  tiles that fit and holds one operand while the others stream past.
+- **ofmap**: results leave by a port of so many words a cycle. Weight- and input-stationary folds write their partial
+  sums as well, one set for each fold of the reduction, and never read them back; ours adds in the accumulators.
+- **counted twice**: what it adds to these waits that version 3.0.0 counts each wait for a refill two times. It is
+  little where waits follow each other, as refills go on meanwhile and later waits shrink by as much.
 
-Why ours waits longer:
+What ours waits for:
 
-- **restarts**: a tile must lie in half a buffer as a whole. Where a fold would stream more than that, ours ends it and
-  begins it again for the next tile, preload and skew included; the peer streams on through its window.
-- **weight_load, input_wait, output_wait**: waits for a held operand, for streamed tiles, and for room for results.
+- **restarts**: cycles of folds that end before the peer's would. A tile must lie in half a buffer as a whole; where a
+  fold would stream more than that, ours ends it and begins it again for the next tile, preload and skew included, while
+  the peer streams on through its window. Tiles may also be cut smaller than they have to be, to begin earlier.
+- **weight load, input wait, output wait**: waits for a held operand, for streamed tiles, and for room for results.
 
 **ends** are the words before the first cycle and after the last: the peer fills half of both buffers before it begins,
 ours begins after the first tiles. For both, ends, waits and the cycles of the folds sum to the time from the first word
-read to the last written. A layer of which no tile fits into half a buffer has no number on our side.
+read to the last written. Of the peer's ports the one that makes a line wait longest is charged, of equals ifmap, then
+filter.
+
+Ours looks for the shortest time, not for the least traffic: where a port is wide enough, words are read, and sums of
+four words written and read back, more often than they would have to be. A layer of which no tile fits into half a
+buffer has no number on our side.
 """
 COLUMNS = ("case", "array", "product", "SRAM kB", "words a cycle", "folds")
 THEIRS = ("counted_twice", "ifmap", "filter", "ofmap", "ends", "words_read", "words_written")

@@ -147,6 +147,23 @@ def test_a_file_of_rows_takes_the_place_of_the_shipped_ones(tmp_path: Path) -> N
     assert all(row.ok for row in rows if row.scored)
 
 
+def test_a_mark_of_the_byte_order_is_let_pass(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(LINES[:2]) + "\n", encoding="utf-8-sig")
+    assert all(row.ok for row in validate_suites(["scalesim"], rows=path) if row.scored)
+
+
+def test_a_layer_of_which_no_tile_fits_says_so_in_a_note(tmp_path: Path) -> None:
+    line = next(line for line in LINES if line.startswith("s044,"))
+    (row,) = [
+        row
+        for row in validate_suites(["scalesim"], rows=_file(tmp_path, [LINES[0], line]))
+        if row.metric == "stall_cycles"
+    ]
+    assert row.ok
+    assert "no own_stall_cycles: node 'layer'" in row.note
+
+
 def test_a_row_that_differs_is_named_with_its_error(tmp_path: Path) -> None:
     header, fields = LINES[0].split(","), LINES[1].split(",")
     fields[header.index("ifmap_sram_reads")] = "4"
@@ -164,15 +181,21 @@ def test_a_row_that_differs_is_named_with_its_error(tmp_path: Path) -> None:
     ("column", "text", "message"),
     [
         ("dataflow", "rs", "dataflow 'rs' is not one of os, ws, is"),
-        ("stride", "0", "stride: '0' is not a whole number of at least 1"),
+        ("stride", "0", "stride: '0' is not a whole number from 1 to 10^9"),
         ("array_rows", "4.5", "array_rows: '4.5' is not a whole number"),
         ("total_cycles", "many", "total_cycles: 'many' is not a number"),
         ("mapping_eff_pct", "nan", "mapping_eff_pct: 'nan' is not a finite number"),
         ("stall_cycles", "inf", "stall_cycles: 'inf' is not a finite number"),
+        ("kind", "matmul", "kind 'matmul' is not one of gemm, conv"),
+        ("stride", "2", "a gemm has filter_h 1, filter_w as ifmap_w, one channel and stride 1"),
+        ("gemm_m", "5", "gemm_m is 5; the sizes of the layer make it 1"),
+        ("case_id", " ", "case_id is empty"),
+        ("array_rows", "9" * 5000, "array_rows: '9999"),
+        ("array_rows", "100000", "the array asks for"),
         ("bw_mode", "AUTO", "bw_mode 'AUTO' is not one of USER, CALC"),
-        ("ifmap_bw", "", "ifmap_bw: '' is not a whole number of at least 1"),
-        ("ofmap_bw", "0", "ofmap_bw: '0' is not a whole number of at least 1"),
-        ("filter_sram_kb", "0", "filter_sram_kb: '0' is not a whole number of at least 1"),
+        ("ifmap_bw", "", "ifmap_bw: '' is not a whole number from 1 to 10^9"),
+        ("ofmap_bw", "0", "ofmap_bw: '0' is not a whole number from 1 to 10^9"),
+        ("filter_sram_kb", "0", "filter_sram_kb: '0' is not a whole number from 1 to 10^9"),
         ("filter_h", "9", "a filter of 9 x 1 is larger than 1 x 1"),
     ],
 )
@@ -194,6 +217,8 @@ def test_a_field_that_makes_no_sense_is_an_error_with_its_line(
         ([LINES[0]], "a header and no rows"),
         (["case_id,stride", "a,1"], "rows.csv:1: no column 'array_rows'"),
         ([LINES[0], "s1,gemm"], "rows.csv:2: 2 fields, the header has"),
+        ([LINES[0] + ",stride", LINES[1] + ",1"], "rows.csv:1: more than one column 'stride'"),
+        ([LINES[0], '"s1', 'more",gemm'], "rows.csv:2: 1 fields, the header has"),
     ],
 )
 def test_a_file_that_is_no_table_of_rows_is_an_error(tmp_path: Path, lines: list[str], message: str) -> None:

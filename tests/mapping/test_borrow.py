@@ -6,7 +6,9 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 from numba import njit
+from numba.core.errors import TypingError
 
 from accelsim.mapping.borrow_kernel import borrowed, keep_alive
 
@@ -50,3 +52,12 @@ def test_a_tuple_of_arrays_and_numbers_comes_through_as_it_is() -> None:
         return first[0] + second[1, 0] + number
 
     assert through((np.array([1.0]), (np.array([[2], [3]]), 4))) == 8.0
+
+
+def test_what_is_counted_and_no_array_is_refused() -> None:
+    @njit
+    def lend(things):
+        return borrowed(things)[0][0]
+
+    with pytest.raises(TypingError, match="cannot be borrowed: arrays, numbers and tuples of them can"):
+        lend((np.ones(3), "text"))

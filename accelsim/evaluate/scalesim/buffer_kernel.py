@@ -12,6 +12,9 @@ A buffer that is written is emptied by half as soon as half of it is full, a lin
 # mypy: disable-error-code="untyped-decorator"
 from __future__ import annotations
 
+import functools
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,10 +25,24 @@ use_kernel_cache()
 from numba import njit  # noqa: E402
 
 Words = npt.NDArray[np.int64]
-Reading = tuple[Words, Words, Words, Words, int, int, int, int]
-"""Of a buffer that is read: starts of lines [lines + 1] and the addresses asked for; starts [addresses + 1] and the
-sets each address is in; number of sets; words; words a cycle; DRAM lines of all it fetches."""
 
+
+class Reading(NamedTuple):
+    """A buffer that is read: `starts` of lines [lines + 1] and the `addresses` asked for; starts `homes`
+    [addresses + 1] and the `sets` of each address, `total` sets; its words, words a cycle, and DRAM lines of all that
+    it fetches."""
+
+    starts: Words
+    addresses: Words
+    homes: Words
+    sets: Words
+    total: int
+    words: int
+    rate: int
+    lines: int
+
+
+_compiled = functools.partial(njit, cache=True, nogil=True)
 NONE = -1
 _SETS = 100
 _FIRST_RATE = 10  # words a cycle before the first line where no bandwidth is given
@@ -35,7 +52,7 @@ _FIRST_RATE = 10  # words a cycle before the first line where no bandwidth is gi
 _FREE, _OPEN, _CLOSED, _DRAINED, _END, _WRITTEN = range(6)
 
 
-@njit(cache=True)
+@_compiled
 def sets_of(fetched: Words, words: int) -> tuple[Words, Words, int]:
     """The sets in which each address lies, as starts [addresses + 1] and sets, and the number of sets of the ring.
 
@@ -58,7 +75,7 @@ def sets_of(fetched: Words, words: int) -> tuple[Words, Words, int]:
     return starts, sets, count // size + 1
 
 
-@njit(cache=True)
+@_compiled
 def _wait_to_read(reading: Reading, line: int, now: int, factor: int, state: Words) -> int:
     """Cycles that a line waits for its words. `state`: first set of the window, cycle at which the last refill ends,
     words read."""
@@ -83,14 +100,14 @@ def _wait_to_read(reading: Reading, line: int, now: int, factor: int, state: Wor
     return late - 1
 
 
-@njit(cache=True)
+@_compiled
 def _close_line(state: Words, closed: Words) -> None:
     closed[state[_CLOSED]] = state[_OPEN]
     state[_CLOSED] += 1
     state[_OPEN] = 0
 
 
-@njit(cache=True)
+@_compiled
 def _drain(state: Words, closed: Words, cycle: int, half: int, rate: int) -> int:
     """Lines of half a buffer leave, one a cycle from `cycle` on; their number. Lines closed early count as full but the
     last."""
@@ -103,7 +120,7 @@ def _drain(state: Words, closed: Words, cycle: int, half: int, rate: int) -> int
     return lines
 
 
-@njit(cache=True)
+@_compiled
 def _wait_to_write(count: int, now: int, port: tuple[int, int], state: Words, closed: Words) -> int:
     """Cycles that a line of `count` results waits for room. `port`: words, and words a cycle."""
     words, rate = port
@@ -123,7 +140,7 @@ def _wait_to_write(count: int, now: int, port: tuple[int, int], state: Words, cl
     return cycle - now
 
 
-@njit(cache=True)
+@_compiled
 def run_buffers(
     first: Reading, second: Reading, writes: Words, port: tuple[int, int], factor: int
 ) -> tuple[Words, Words, int]:
@@ -131,16 +148,16 @@ def run_buffers(
     cycle.
 
     `writes` are the results of each line. A wait for a refill counts `factor` times (the peer: 2). Returns cycles
-    waited by operand (the one which makes a line wait longest), words through DRAM by operand, and the cycles from the
-    first word read to the last written, one less than their number.
+    waited by operand (the one which makes a line wait longest; of equals ifmap, then filter), words through DRAM by
+    operand, and the cycles from the first word read to the last written, one less than their number.
     """
     waited, reads = np.zeros(3, np.int64), np.zeros((2, 3), np.int64)
     began = 0
     for operand, reading in enumerate((first, second)):
-        held = -(-(reading[5] - reading[5] // 2) // reading[6])
-        lines_before = min(held, reading[7])
+        half = reading.words - reading.words // 2
+        lines_before = min(-(-half // reading.rate), reading.lines)
         began = min(began, -lines_before)
-        reads[operand, 1], reads[operand, 2] = NONE, lines_before * reading[6]
+        reads[operand, 1], reads[operand, 2] = NONE, lines_before * reading.rate
     state = np.zeros(6, np.int64)
     state[_FREE], state[_END] = port[0], NONE
     closed = np.zeros(writes.sum() + 1, np.int64)
@@ -163,7 +180,7 @@ def run_buffers(
     return waited, np.array([reads[0, 2], reads[1, 2], state[_WRITTEN]]), state[_END] - began
 
 
-@njit(cache=True)
+@_compiled
 def reads_without_limit(starts: Words, addresses: Words, words: int) -> tuple[int, int]:
     """Words read where no bandwidth is given, and the first cycle of reading.
 

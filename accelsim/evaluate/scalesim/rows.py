@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from accelsim.errors import InputError
+from accelsim.errors import DoesNotFitError, InputError
 from accelsim.evaluate.scalesim.layer import PEER, Convolution, Layer, analyse, product_of
 from accelsim.evaluate.scalesim.stalls import Case, Ours
 from accelsim.evaluate.scalesim.traffic import Buffer, Buffers
@@ -45,6 +46,8 @@ _METRICS = {
     "total_cycles_incl_prefetch": ("cycles", "from the first word read to the last written"),
 }
 _OWN = "own_stall_cycles"
+_DIGITS = 9  # of any whole number of a row
+_MOST_WORDS = 2**27
 
 
 def scalesim_rows(file: Path | None, progress: Callable[[str], None]) -> list[ValidationRow]:
@@ -67,16 +70,19 @@ def cases_of(path: Path) -> list[Case]:
 def _records(path: Path) -> list[tuple[int, dict[str, str]]]:
     """The rows of a table with their line numbers; lines that begin with # are comments."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable: {error}") from None
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
-    parsed = list(csv.reader(line for _, line in numbered))
+    parsed = [next(csv.reader([line])) for _, line in numbered]
     if not parsed:
         raise InputError(f"{path}: no rows; the first line names the columns")
     header = [name.strip() for name in parsed[0]]
     ports = [f"{operand}_{of}" for operand in _OPERANDS for of in ("sram_kb", "bw")]
     needed = ("case_id", "array_rows", "array_cols", "dataflow", "kind", "bw_mode", *ports, *_CONVOLUTION, *_METRICS)
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise InputError(f"{path}:{numbered[0][0]}: more than one column {', '.join(map(repr, repeated))}")
     missing = [name for name in needed if name not in header]
     if missing:
         raise InputError(f"{path}:{numbered[0][0]}: no column {', '.join(repr(name) for name in missing)}")
@@ -100,6 +106,11 @@ def _case(where: str, record: Mapping[str, str]) -> Case:
     m, n, k = product_of(convolution)
     if m < 1:
         raise InputError(f"{where}: a filter of {sizes[2]} x {sizes[3]} is larger than {sizes[0]} x {sizes[1]}")
+    for name, size in (("gemm_m", m), ("gemm_n", n), ("gemm_k", k)):
+        if record.get(name, "").strip() and _whole(where, record, name, least=1) != size:
+            raise InputError(f"{where}: {name} is {record[name]}; the sizes of the layer make it {size}")
+    layer = Layer(m, n, k, rows, columns, dataflow)
+    _followed(where, layer)
     limited = _mode(where, record)
     buffers = Buffers(
         *(
@@ -110,8 +121,32 @@ def _case(where: str, record: Mapping[str, str]) -> Case:
             for operand in _OPERANDS
         )
     )
-    layer = Layer(m, n, k, rows, columns, dataflow)
-    return Case(record["case_id"], convolution, layer, buffers, as_product=record["kind"].strip() == "gemm")
+    if not record["case_id"].strip():
+        raise InputError(f"{where}: case_id is empty")
+    return Case(record["case_id"].strip(), convolution, layer, buffers, as_product=_is_product(where, record, sizes))
+
+
+def _followed(where: str, layer: Layer) -> None:
+    """Raises InputError for a layer of more words than can be followed one by one."""
+    found = analyse(layer)
+    side = max(layer.rows, layer.columns)
+    fold = (max(layer.m, layer.n, layer.k) + 3 * side) * side
+    words = max(found.ifmap_sram_reads + found.filter_sram_reads, found.ofmap_sram_writes, fold)
+    if words > _MOST_WORDS:
+        raise InputError(
+            f"{where}: the array asks for {words:,} words, which are followed one by one: at most {_MOST_WORDS:,}"
+        )
+
+
+def _is_product(where: str, record: Mapping[str, str], sizes: Sequence[int]) -> bool:
+    """Whether the row is a product, M x K as an input of one channel and a filter of one row of it."""
+    kind = record["kind"].strip()
+    if kind not in ("gemm", "conv"):
+        raise InputError(f"{where}: kind '{kind}' is not one of gemm, conv")
+    _, width, filter_height, filter_width, channels, _, stride = sizes
+    if kind == "gemm" and (filter_height, filter_width, channels, stride) != (1, width, 1, 1):
+        raise InputError(f"{where}: a gemm has filter_h 1, filter_w as ifmap_w, one channel and stride 1")
+    return kind == "gemm"
 
 
 def _mode(where: str, record: Mapping[str, str]) -> bool:
@@ -130,14 +165,15 @@ def _compared(where: str, record: Mapping[str, str], source: str) -> list[Valida
     ours |= dict(zip(("ifmap_dram_reads", "filter_dram_reads", "ofmap_dram_writes"), peer.moved, strict=True))
     ours |= {"stall_cycles": peer.stalls, "total_cycles_incl_prefetch": peer.cycles}
     found = [_row(case.name, name, theirs[name], float(ours[name]), source) for name in _METRICS]
-    return [*found, *_own(case, theirs["stall_cycles"], source)]
+    own = case.ours() if case.has_bandwidths else None
+    if isinstance(own, DoesNotFitError):
+        index = list(_METRICS).index("stall_cycles")
+        found[index] = replace(found[index], note=f"{found[index].note}; no {_OWN}: {own}")
+    return [*found, *(_own(case, own, theirs["stall_cycles"], source) if isinstance(own, Ours) else [])]
 
 
-def _own(case: Case, published: float, source: str) -> list[ValidationRow]:
-    """What a design of ours waits with the same ports; none where no ports are given or no tile fits."""
-    found = case.ours() if case.has_bandwidths else None
-    if not isinstance(found, Ours):
-        return []
+def _own(case: Case, own: Ours, published: float, source: str) -> list[ValidationRow]:
+    """What a design of ours waits with the same ports."""
     return [
         compare(
             SUITE,
@@ -145,11 +181,11 @@ def _own(case: Case, published: float, source: str) -> list[ValidationRow]:
             metric=_OWN,
             unit="cycles",
             published=published,
-            simulated=float(found.stalls),
+            simulated=float(own.stalls),
             evidence="another simulator",
             source=source,
             scored=False,
-            note=f"theirs: {case.theirs()}; ours: {found}",
+            note=f"theirs: {case.theirs()}; ours: {own}",
         )
     ]
 
@@ -185,6 +221,6 @@ def _number(where: str, record: Mapping[str, str], name: str) -> float:
 
 def _whole(where: str, record: Mapping[str, str], name: str, *, least: int) -> int:
     text = record[name].strip()
-    if not text.isascii() or not text.isdigit() or int(text) < least:
-        raise InputError(f"{where}: {name}: '{record[name]}' is not a whole number of at least {least}")
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS or int(text) < least:
+        raise InputError(f"{where}: {name}: '{record[name][:40]}' is not a whole number from {least} to 10^{_DIGITS}")
     return int(text)

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from accelsim.errors import DoesNotFitError
+from accelsim.errors import DoesNotFitError, InternalError
 from accelsim.evaluate.scalesim.layer import Convolution, Layer, analyse
-from accelsim.evaluate.scalesim.traffic import Buffers, Traffic, traffic
+from accelsim.evaluate.scalesim.traffic import Asked, Buffers, Traffic, demands, traffic
 from accelsim.hw.load import load_hardware
 from accelsim.hw.schema import Hardware
 from accelsim.ir.graph import Graph, Tensor
@@ -21,6 +21,8 @@ from accelsim.ir.weights import SizesOnly
 from accelsim.ops.build import GraphBuilder
 from accelsim.sim.simulate import simulate
 
+_LARGEST = 2**31  # words of a buffer: no layer that is followed fills it
+_WIDEST = 2**20  # bits of a port in a description; no layer waits for one of 131,072 words a cycle
 _ARRAY = Path(__file__).parent / "array.yaml"
 
 
@@ -28,8 +30,10 @@ _ARRAY = Path(__file__).parent / "array.yaml"
 class Theirs:
     """Cycles of the peer beyond those of its folds, and words through DRAM.
 
-    `counted_twice` are waits for a refill that its bookkeeping counts a second time; `ifmap`, `filter` and `ofmap` the
-    waits for that port counted once; `ends` what is read before the first cycle and written after the last.
+    `ifmap`, `filter` and `ofmap` are the waits for that port where each wait for a refill counts once; `counted_twice`
+    is what counting it twice, as version 3.0.0 does, adds to their sum: less than they are, even less than nothing, as
+    refills go on meanwhile and later waits shrink. `ends` is what is read before the first cycle and written after the
+    last.
     """
 
     counted_twice: int
@@ -70,7 +74,7 @@ class Ours:
 
 
 def _told(cycles: Theirs | Ours) -> str:
-    return ", ".join(f"{name} {count}" for name, count in asdict(cycles).items() if count) or "none"
+    return ", ".join(f"{name} {count}" for name, count in asdict(cycles).items())
 
 
 @dataclass(frozen=True)
@@ -92,11 +96,15 @@ class Case:
         return analyse(self.layer).total_cycles
 
     @cached_property
+    def asked(self) -> Asked:
+        return demands(self.convolution, self.layer)
+
+    @cached_property
     def peer(self) -> Traffic:
-        return traffic(self.convolution, self.layer, self.buffers)
+        return traffic(self.asked, self.layer.columns, self.buffers)
 
     def theirs(self) -> Theirs:
-        once = traffic(self.convolution, self.layer, self.buffers, twice=False)
+        once = traffic(self.asked, self.layer.columns, self.buffers, twice=False)
         ends = self.peer.cycles + 1 - self.fold_cycles - self.peer.stalls
         ifmap, weights, ofmap = self.peer.moved
         return Theirs(self.peer.stalls - once.stalls, *once.waited, ends, ifmap + weights, ofmap)
@@ -108,7 +116,7 @@ class Case:
         except DoesNotFitError as error:
             return error
         stalls = node.stalls
-        return Ours(
+        found = Ours(
             stalls["compute"] - self.fold_cycles,
             stalls["weight_load"],
             stalls["input_wait"],
@@ -117,6 +125,9 @@ class Case:
             node.dram_read_bytes,
             node.dram_write_bytes,
         )
+        if self.fold_cycles + found.stalls + found.ends != node.cycles:
+            raise InternalError(f"{self.name}: causes of {found} do not sum to {node.cycles} cycles")
+        return found
 
     def hardware(self) -> Hardware:
         """`array.yaml` with the sizes of the case. Raises ValueError where it has no bandwidths."""
@@ -129,9 +140,9 @@ class Case:
         for operand, (words, rate) in zip(Buffers._fields, self.buffers, strict=True):
             if rate is None:
                 raise ValueError(f"{self.name}: no bandwidth is given for its {operand}")
-            values[f"memories.{operand}.words"] = {"value": words // 2, "sourced": source}
+            values[f"memories.{operand}.words"] = {"value": min(words // 2, _LARGEST), "sourced": source}
             for width in ("width", "port_width"):
-                values[f"links.{operand}.{width}"] = {"value": f"{8 * rate} bit", "sourced": source}
+                values[f"links.{operand}.{width}"] = {"value": f"{min(8 * rate, _WIDEST)} bit", "sourced": source}
         return load_hardware(str(_ARRAY), values)
 
     def _graph(self) -> Graph:

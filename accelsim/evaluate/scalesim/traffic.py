@@ -43,6 +43,10 @@ class Demand:
     fetched: Words
 
 
+Asked = tuple[Demand, Demand, Words]
+"""What ifmap and filter are asked for, and how many results each line has."""
+
+
 @dataclass(frozen=True)
 class Traffic:
     """What the peer's buffers do in a layer: cycles waited and words through DRAM by operand, and the cycles from the
@@ -57,17 +61,18 @@ class Traffic:
         return sum(self.waited)
 
 
-def traffic(convolution: Convolution, layer: Layer, buffers: Buffers, *, twice: bool = True) -> Traffic:
-    """The peer's traffic of a layer; `twice`: each wait for a refill counts twice, as version 3.0.0 does.
+def traffic(asked: Asked, columns: int, buffers: Buffers, *, twice: bool = True) -> Traffic:
+    """The peer's traffic of a layer on an array of so many columns; `twice`: each wait for a refill counts twice, as
+    version 3.0.0 does.
 
     Raises ValueError where some ports have a bandwidth and others none.
     """
-    ifmap, weights, writes = demands(convolution, layer)
+    ifmap, weights, writes = asked
     given = [buffer.rate is not None for buffer in buffers]
     if any(given) and not all(given):
         raise ValueError("all ports have a bandwidth, or none")
     reading = [_reading(demand, buffer) for demand, buffer in ((ifmap, buffers.ifmap), (weights, buffers.filter))]
-    port = (buffers.ofmap.words, buffers.ofmap.rate or layer.columns)
+    port = (buffers.ofmap.words, buffers.ofmap.rate or columns)
     waited, moved, cycles = run_buffers(*reading, writes, port, 2 if twice else 1)
     reads, begin = [int(moved[0]), int(moved[1])], 0
     if not any(given):
@@ -87,10 +92,11 @@ def _reading(demand: Demand, buffer: Buffer) -> Reading:
         words, rate = 2 * len(demand.fetched) + 2, 1
     else:
         lines = -(-len(demand.fetched) // rate)
-    return (demand.starts, demand.addresses, *sets_of(demand.fetched, words), words, rate, lines)
+    homes, sets, total = sets_of(demand.fetched, words)
+    return Reading(demand.starts, demand.addresses, homes, sets, total, words, rate, lines)
 
 
-def demands(convolution: Convolution, layer: Layer) -> tuple[Demand, Demand, Words]:
+def demands(convolution: Convolution, layer: Layer) -> Asked:
     """What ifmap and filter are asked for, and how many results each line has."""
     m, n, k, rows, columns, dataflow = layer
     inputs = _addresses(convolution)
