@@ -10,6 +10,7 @@ from accelsim.engine import compile
 from accelsim.evaluate.calibrate import calibrate
 from accelsim.evaluate.simulate import (
     Progress,
+    about_model,
     frame_of,
     framed,
     hardware_for,
@@ -95,6 +96,7 @@ def run_main_job(
         equivalence=_worst(equivalences),
         activities=FrozenMap(kept),
         alternatives=(*result.alternatives, *bound),
+        assumptions=(*about_model(loaded[names[0]].spec), *result.assumptions),
     )
 
 
@@ -104,4 +106,5 @@ def _worst(found: Sequence[Equivalence]) -> Equivalence | None:
         return None
     by_engine = zip(*(equivalence.entries for equivalence in found), strict=True)
     entries = tuple(max(entries, key=lambda entry: (not entry.ok, entry.max_rel_err)) for entries in by_engine)
-    return replace(found[0], entries=entries, inputs_differ=all(one.inputs_differ for one in found))
+    widest = max(found, key=lambda one: one.tolerance)
+    return replace(widest, entries=entries, inputs_differ=all(one.inputs_differ for one in found))

@@ -14,6 +14,7 @@ from accelsim.evaluate.ranges import spread
 from accelsim.evaluate.stops import stops
 from accelsim.frontends.catalogue import LoadedModel
 from accelsim.frontends.inputs import InputOptions
+from accelsim.frontends.modelspec import ModelSpec
 from accelsim.hw.load import load_hardware
 from accelsim.hw.mapping_file import with_mapping
 from accelsim.hw.schema import Hardware
@@ -75,7 +76,17 @@ def simulate_spec(
         result = timed(order, described, with_levers=with_levers, progress=progress)
     except DoesNotFitError as error:
         raise (_with_remedies(error, order, described) if with_levers else error) from None
-    return checked_fit(replace(result, alternatives=(*result.alternatives, *bound)), allow_unfit)
+    result = replace(
+        result,
+        alternatives=(*result.alternatives, *bound),
+        assumptions=(*about_model(loaded[names[0]].spec), *result.assumptions),
+    )
+    return checked_fit(result, allow_unfit)
+
+
+def about_model(spec: ModelSpec) -> tuple[str, ...]:
+    """What the catalogue says of a model, for the assumptions of a result: what was pruned, seeded or reconstructed."""
+    return tuple(f"model: {text}" for text in (spec.title, *spec.notes) if text)
 
 
 def _with_remedies(error: DoesNotFitError, frames: Sequence[Frame], hardware: Hardware) -> DoesNotFitError:
