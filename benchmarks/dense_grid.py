@@ -35,7 +35,7 @@ def gaps(graph: Graph, hardware: Hardware, activity: Activity | None) -> list[fl
     workload = Workload(graph, activity)
     recipe = recipe_of(workload, lower(workload, hardware))
     assert recipe is not None
-    tables, record = recipe.tables(hardware, {}), Record(hardware)
+    tables, record = recipe.tables_of(hardware, recipe.layouts(hardware, {})), Record(hardware)
     found = {}
     for number, row in enumerate(tables.products):
         product = row.copy()

@@ -78,7 +78,11 @@ def core(graph: Graph, hardware: Hardware) -> Times:
     workload = workload_of(Frame("", graph), hardware)
     recipe = recipe_of(workload, lower(workload, hardware))
     assert recipe is not None
-    tables, found, one = recipe.tables(hardware, {}), BulkResults(points), np.zeros(1, np.int64)
+    tables, found, one = (
+        recipe.tables_of(hardware, recipe.layouts(hardware, {})),
+        BulkResults(points),
+        np.zeros(1, np.int64),
+    )
 
     def call(_: int) -> None:
         BulkGroup(recipe.slots, tables, points, hardware).run(one, found)

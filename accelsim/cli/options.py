@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-TOPOLOGY = ".csv"
 ASSUMPTIONS = ("uniform", "skewed", "concentrated", "worst-case")
 """Activities that need no execution; a file gives one that was recorded or published."""
 
@@ -23,8 +22,9 @@ ASSUMPTIONS = ("uniform", "skewed", "concentrated", "worst-case")
 def _known_model(context: click.Context, _: click.Parameter, name: str) -> str:
     """Raises InputError for what is no model, before anything is imported that may have to compile."""
     from accelsim.frontends.modelspec import find_model
+    from accelsim.frontends.topology import SUFFIX
 
-    if not context.resilient_parsing and not name.endswith(TOPOLOGY):
+    if not context.resilient_parsing and not name.endswith(SUFFIX):
         find_model(name)
     return name
 

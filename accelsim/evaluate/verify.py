@@ -102,7 +102,7 @@ def verify_model(
     unknown engine, MissingExtraError for one that is not installed, and the error that an engine ends with.
     """
     tell = progress or (lambda step: None)
-    fixed, tolerance = tolerance is not None, tolerance_of(loaded.graph) if tolerance is None else tolerance
+    usual = tolerance_of(loaded.graph)
     nodes = compares_nodes(loaded.graph) if nodes is None else nodes
     tensors = None if nodes else routing_tensors(loaded.graph)
     peers = peers_of(loaded, against)
@@ -127,17 +127,15 @@ def verify_model(
                     differ.append(_differ(theirs[0].outputs, theirs[1].outputs, allowed))
                 return Equivalence(tuple(entries), all(differ), allowed, rounding)
 
-            equivalence = compared(tolerance)
-            if fixed or all(entry.ok for entry in equivalence.entries) or tolerance > TOLERANCE:
-                return equivalence
+            equivalence = compared(usual if tolerance is None else tolerance)
             torch = next((one for one in running if one.peer.name == "torch"), None)
-            if torch is None:
+            agree = all(entry.ok for entry in equivalence.entries)
+            if agree or tolerance is not None or usual > TOLERANCE or torch is None:
                 return equivalence
             tell("running torch in float64, to see what rounding does")
             rounding = _rounding(loaded, torch, Path(folder))
-            if rounding is None or rounding * _TIMES_ROUNDING <= tolerance:
-                return equivalence
-            return compared(min(MOST_TOLERANCE, rounding * _TIMES_ROUNDING), rounding)
+            allowed = min(MOST_TOLERANCE, _TIMES_ROUNDING * rounding) if rounding is not None else usual
+            return compared(allowed, rounding) if allowed > usual else equivalence
 
 
 def _rounding(loaded: LoadedModel, torch: RunningPeer, folder: Path) -> float | None:

@@ -64,10 +64,6 @@ class Recipe:
     laid: tuple[Laid, ...]
     slots: Integers
 
-    def tables(self, hardware: Hardware, known: dict[Hashable, tuple[Stage, ...]]) -> Tables:
-        """The frame on a hardware, as `layouts` tells."""
-        return self.tables_of(hardware, self.layouts(hardware, known))
-
     def layouts(self, hardware: Hardware, known: dict[Hashable, tuple[Stage, ...]]) -> list[Layout]:
         """The distinct layouts on a hardware. `known` keeps those that nothing concerns that changed since the last.
 

@@ -99,7 +99,7 @@ def test_counting_waits_twice_changes_most_rows_and_may_even_shorten_a_layer() -
     sizes = Convolution(12, 126, 1, 126, 1, 12, 1)
     layer = Layer(*product_of(sizes), 4, 16, "weight-stationary")
     buffers = Buffers(Buffer(2048, 8), Buffer(1024, 8), Buffer(1024, 2))
-    assert Case("shorter", sizes, layer, buffers, as_product=True).theirs().counted_twice == -24
+    assert Case("shorter", sizes, layer, buffers).theirs().counted_twice == -24
 
 
 def test_twice_the_bandwidth_makes_ours_no_slower_than_the_search_is_exact() -> None:
@@ -126,7 +126,7 @@ def test_without_bandwidths_the_peer_never_waits() -> None:
 def test_a_port_without_a_bandwidth_has_no_design() -> None:
     sizes = Convolution(4, 4, 1, 1, 4, 4, 1)
     layer = _layer(sizes, "weight-stationary")
-    open_ended = Case("open", sizes, layer, ROOMY._replace(filter=Buffer(1024, None)), as_product=False)
+    open_ended = Case("open", sizes, layer, ROOMY._replace(filter=Buffer(1024, None)))
     with pytest.raises(ValueError, match="open: no bandwidth is given for its filter"):
         open_ended.hardware()
     with pytest.raises(ValueError, match="all ports have a bandwidth, or none"):

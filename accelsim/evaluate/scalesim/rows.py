@@ -22,6 +22,7 @@ from accelsim.results.validation import compare
 SUITE = "scalesim"
 PUBLISHED = Path(__file__).parent.parent / "published" / "scalesim.csv"
 SOURCE = "output of the Python package scalesim 3.0.0, one layer a run"
+_EVIDENCE = "another simulator"
 _RELATIVE = 1e-9
 _WORDS = 1024  # a kB of the peer; a word is a byte
 _DATAFLOWS: dict[str, Dataflow] = {
@@ -109,8 +110,9 @@ def _case(where: str, record: Mapping[str, str]) -> Case:
     for name, size in (("gemm_m", m), ("gemm_n", n), ("gemm_k", k)):
         if record.get(name, "").strip() and _whole(where, record, name, least=1) != size:
             raise InputError(f"{where}: {name} is {record[name]}; the sizes of the layer make it {size}")
+    _check_kind(where, record, sizes)
     layer = Layer(m, n, k, rows, columns, dataflow)
-    _followed(where, layer)
+    _check_size(where, layer)
     limited = _mode(where, record)
     buffers = Buffers(
         *(
@@ -123,10 +125,10 @@ def _case(where: str, record: Mapping[str, str]) -> Case:
     )
     if not record["case_id"].strip():
         raise InputError(f"{where}: case_id is empty")
-    return Case(record["case_id"].strip(), convolution, layer, buffers, as_product=_is_product(where, record, sizes))
+    return Case(record["case_id"].strip(), convolution, layer, buffers)
 
 
-def _followed(where: str, layer: Layer) -> None:
+def _check_size(where: str, layer: Layer) -> None:
     """Raises InputError for a layer of more words than can be followed one by one."""
     found = analyse(layer)
     side = max(layer.rows, layer.columns)
@@ -138,15 +140,14 @@ def _followed(where: str, layer: Layer) -> None:
         )
 
 
-def _is_product(where: str, record: Mapping[str, str], sizes: Sequence[int]) -> bool:
-    """Whether the row is a product, M x K as an input of one channel and a filter of one row of it."""
+def _check_kind(where: str, record: Mapping[str, str], sizes: Sequence[int]) -> None:
+    """Raises InputError for a product that is not M x K as an input of one channel and filters of one row of it."""
     kind = record["kind"].strip()
     if kind not in ("gemm", "conv"):
         raise InputError(f"{where}: kind '{kind}' is not one of gemm, conv")
     _, width, filter_height, filter_width, channels, _, stride = sizes
     if kind == "gemm" and (filter_height, filter_width, channels, stride) != (1, width, 1, 1):
         raise InputError(f"{where}: a gemm has filter_h 1, filter_w as ifmap_w, one channel and stride 1")
-    return kind == "gemm"
 
 
 def _mode(where: str, record: Mapping[str, str]) -> bool:
@@ -165,29 +166,32 @@ def _compared(where: str, record: Mapping[str, str], source: str) -> list[Valida
     ours |= dict(zip(("ifmap_dram_reads", "filter_dram_reads", "ofmap_dram_writes"), peer.moved, strict=True))
     ours |= {"stall_cycles": peer.stalls, "total_cycles_incl_prefetch": peer.cycles}
     found = [_row(case.name, name, theirs[name], float(ours[name]), source) for name in _METRICS]
-    own = case.ours() if case.has_bandwidths else None
+    if not case.has_bandwidths:
+        return found
+    own = case.ours()
     if isinstance(own, DoesNotFitError):
-        index = list(_METRICS).index("stall_cycles")
-        found[index] = replace(found[index], note=f"{found[index].note}; no {_OWN}: {own}")
-    return [*found, *(_own(case, own, theirs["stall_cycles"], source) if isinstance(own, Ours) else [])]
+        return [_noted(row, f"no {_OWN}: {own}") if row.metric == "stall_cycles" else row for row in found]
+    return [*found, _own(case, own, theirs["stall_cycles"], source)]
 
 
-def _own(case: Case, own: Ours, published: float, source: str) -> list[ValidationRow]:
+def _noted(row: ValidationRow, more: str) -> ValidationRow:
+    return replace(row, note=f"{row.note}; {more}")
+
+
+def _own(case: Case, own: Ours, published: float, source: str) -> ValidationRow:
     """What a design of ours waits with the same ports."""
-    return [
-        compare(
-            SUITE,
-            case.name,
-            metric=_OWN,
-            unit="cycles",
-            published=published,
-            simulated=float(own.stalls),
-            evidence="another simulator",
-            source=source,
-            scored=False,
-            note=f"theirs: {case.theirs()}; ours: {own}",
-        )
-    ]
+    return compare(
+        SUITE,
+        case.name,
+        metric=_OWN,
+        unit="cycles",
+        published=published,
+        simulated=float(own.stalls),
+        evidence=_EVIDENCE,
+        source=source,
+        scored=False,
+        note=f"theirs: {case.theirs()}; ours: {own}",
+    )
 
 
 def _row(case: str, metric: str, published: float, simulated: float, source: str) -> ValidationRow:
@@ -203,7 +207,7 @@ def _row(case: str, metric: str, published: float, simulated: float, source: str
         scored=True,
         band_pct=0.0,
         ok=math.isclose(simulated, published, rel_tol=_RELATIVE if unit == "%" else 0.0),
-        evidence="another simulator",
+        evidence=_EVIDENCE,
         source=source,
         note=note,
     )

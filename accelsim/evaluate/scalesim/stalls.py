@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from accelsim.errors import DoesNotFitError, InternalError
-from accelsim.evaluate.scalesim.layer import Convolution, Layer, analyse
+from accelsim.evaluate.scalesim.layer import Convolution, Layer, analyse, windows_of
 from accelsim.evaluate.scalesim.traffic import Asked, Buffers, Traffic, demands, traffic
 from accelsim.hw.load import load_hardware
 from accelsim.hw.schema import Hardware
@@ -85,7 +85,6 @@ class Case:
     convolution: Convolution
     layer: Layer
     buffers: Buffers
-    as_product: bool
 
     @property
     def has_bandwidths(self) -> bool:
@@ -146,24 +145,13 @@ class Case:
         return load_hardware(str(_ARRAY), values)
 
     def _graph(self) -> Graph:
+        """The layer as a convolution, its input as large as its windows cover: a product is one of one channel."""
         sizes = self.convolution
-        if self.as_product:
-            op, x, w = "linear", Tensor((self.layer.m, self.layer.k)), Tensor((self.layer.n, self.layer.k))
-            attrs: dict[str, tuple[int, int]] = {}
-        else:
-            windows = (sizes.filter_height, sizes.filter_width)
-            covered = tuple(
-                -(-(size - window) // sizes.stride) * sizes.stride + window
-                for size, window in zip((sizes.height, sizes.width), windows, strict=True)
-            )
-            op, x, w = (
-                "conv2d",
-                Tensor((1, sizes.channels, *covered)),
-                Tensor((sizes.filters, sizes.channels, *windows)),
-            )
-            attrs = {"stride": (sizes.stride, sizes.stride)}
+        windows = (sizes.filter_height, sizes.filter_width)
+        covered = [
+            (count - 1) * sizes.stride + window for count, window in zip(windows_of(sizes), windows, strict=True)
+        ]
         builder = GraphBuilder(self.name, SizesOnly("a layer of a table: sizes and no numbers"))
-        made = builder.add(
-            op, [builder.add_input("input", x), builder.declare_parameter("weight", w)], attrs, name="layer"
-        )
-        return builder.finish(made)
+        x = builder.add_input("input", Tensor((1, sizes.channels, *covered)))
+        w = builder.declare_parameter("weight", Tensor((sizes.filters, sizes.channels, *windows)))
+        return builder.finish(builder.add("conv2d", [x, w], {"stride": (sizes.stride, sizes.stride)}, name="layer"))
